@@ -1,0 +1,172 @@
+"""One schema per result table of a plan, in the same form as the input tables.
+
+A plan folder holds these tables three times over: the plan itself at the top,
+``counterfactual/`` (committed projects only) and ``rule/`` (cheapest GBP per place first).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pandera.typing import Series
+
+from sufficiency.tables.schemas import ACADEMIC_YEAR, FINANCIAL_YEAR, Table, column
+from sufficiency.terms import NEED_GROUPS, PHASES, SETTING_KINDS, SEVERITIES
+
+ROUTES: Final = {"any": "May be placed wherever suitable", "independent_only": "The irreducible share: stays independent whatever is built"}
+
+
+class BuiltProjects(Table):
+    """Projects to build, one row per stage."""
+
+    project_id: Series[str] = column("Project", "id")
+    name: Series[str] = column("Name that a planner knows it by")
+    kind: Series[str] = column("Kind of project", "code")
+    effect: Series[str] = column("What it does to places", "code")
+    council_code: Series[str] = column("Council that pays", "ONS code")
+    site_id: Series[str] = column("Setting where it is built, or id of the new site", "id")
+    easting_m: Series[float] = column("Location", "m, EPSG:27700")
+    northing_m: Series[float] = column("Location", "m, EPSG:27700")
+    provision: Series[str] = column("Kind of the places it opens", "code")
+    need_groups: Series[str] = column("Need groups the places are designated for", "codes")
+    phases: Series[str] = column("Phases the places serve", "codes")
+    stage: Series[int] = column("1 = first opening", "stage")
+    start_financial_year: Series[str] = column("Financial year in which the stage starts", "year", str_matches=FINANCIAL_YEAR)
+    opens_academic_year: Series[str] = column("Academic year in which the places open", "year", str_matches=ACADEMIC_YEAR)
+    places: Series[float] = column("Places that the stage opens (or keeps)", "places", ge=0)
+    capital_gbp: Series[float] = column("Capital of the stage with optimism bias, undiscounted", "GBP, price base of the case", ge=0)
+    capital_net_pv_gbp: Series[float] = column("Capital discounted, less the discounted credit for useful life after the appraisal", "GBP, present value")
+    decision: Series[str] = column("open (chosen by the plan) or committed", "code")
+
+
+class PlanPlaces(Table):
+    """Places and their use by pool and year. A project's places are a pool that bears the project's id."""
+
+    academic_year: Series[str] = column("Academic year", "year", str_matches=ACADEMIC_YEAR)
+    pool_id: Series[str] = column("Pool, or the project that opened it", "id")
+    setting_id: Series[str] = column("Setting or site", "id")
+    kind: Series[str] = column("Kind of provision", "code", isin=list(SETTING_KINDS))
+    council_code: Series[str] = column("Council where it stands", "ONS code")
+    is_new: Series[bool] = column("Opened by a project of the plan", "true or false")
+    places: Series[float] = column("Places open", "places", ge=0)
+    pupils: Series[float] = column("Pupils of the placed demand in them", "pupils", ge=0)
+    latent_pupils: Series[float] = column("Pupils drawn from mainstream into new places", "pupils", ge=0)
+    over_places: Series[float] = column("Pupils above places", "pupils", ge=0)
+
+    class Config:
+        unique = ["academic_year", "pool_id"]
+
+
+class PlanPlacements(Table):
+    """Who is placed where: entrants of the year and all pupils there, base-year pupils included."""
+
+    area_id: Series[str] = column("Area of residence", "ONS code")
+    pool_id: Series[str] = column("Pool, or the project that opened it", "id")
+    need_group: Series[str] = column("Need group", "code", isin=list(NEED_GROUPS))
+    severity: Series[str] = column("Severity band", "code", isin=list(SEVERITIES))
+    phase: Series[str] = column("Phase", "code", isin=list(PHASES))
+    route: Series[str] = column("any, or independent_only for the irreducible share", "code", isin=list(ROUTES))
+    academic_year: Series[str] = column("Academic year", "year", str_matches=ACADEMIC_YEAR)
+    entrants: Series[float] = column("Pupils placed there in this year", "pupils", ge=0)
+    pupils: Series[float] = column("All pupils of the group there in this year", "pupils", ge=0)
+
+    class Config:
+        unique = ["area_id", "pool_id", "need_group", "severity", "phase", "route", "academic_year"]
+
+
+class PlanUnmet(Table):
+    """Pupils without a suitable place, by area."""
+
+    area_id: Series[str] = column("Area of residence", "ONS code")
+    council_code: Series[str] = column("Council of residence", "ONS code")
+    need_group: Series[str] = column("Need group", "code", isin=list(NEED_GROUPS))
+    severity: Series[str] = column("Severity band", "code", isin=list(SEVERITIES))
+    phase: Series[str] = column("Phase", "code", isin=list(PHASES))
+    route: Series[str] = column("any, or independent_only for the irreducible share", "code", isin=list(ROUTES))
+    academic_year: Series[str] = column("Academic year", "year", str_matches=ACADEMIC_YEAR)
+    entrants: Series[float] = column("Pupils who find no place in this year", "pupils", ge=0)
+    pupils: Series[float] = column("All pupils without a place in this year", "pupils", ge=0)
+
+
+class PlanNeeds(Table):
+    """Demand and where it is met, by council of residence, need group, phase and year."""
+
+    council_code: Series[str] = column("Council of residence", "ONS code")
+    need_group: Series[str] = column("Need group", "code", isin=list(NEED_GROUPS))
+    phase: Series[str] = column("Phase", "code", isin=list(PHASES))
+    academic_year: Series[str] = column("Academic year", "year", str_matches=ACADEMIC_YEAR)
+    demand: Series[float] = column("Placed demand", "pupils", ge=0)
+    state_special: Series[float] = column("In state special schools", "pupils", ge=0)
+    resourced_provision: Series[float] = column("In resourced provisions and units", "pupils", ge=0)
+    ap: Series[float] = column("In state AP", "pupils", ge=0)
+    non_maintained: Series[float] = column("In non-maintained special schools", "pupils", ge=0)
+    independent_special: Series[float] = column("In independent special schools on the map", "pupils", ge=0)
+    unlocated_independent: Series[float] = column("In independent places with no location", "pupils", ge=0)
+    unlocated_ap: Series[float] = column("In council-funded or school-arranged AP with no location", "pupils", ge=0)
+    unmet: Series[float] = column("Without a suitable place", "pupils", ge=0)
+    in_new_places: Series[float] = column("Of all these, in places opened by the plan's projects", "pupils", ge=0)
+    latent: Series[float] = column("Drawn from mainstream into the council's new places (not part of demand)", "pupils", ge=0)
+
+
+class PlanFunding(Table):
+    """The cash of each fund: carried in + allocated = spent + returned + carried out."""
+
+    fund_id: Series[str] = column("Fund", "id")
+    councils: Series[str] = column("Councils that may draw on it", "ONS codes joined by |")
+    financial_year: Series[str] = column("Financial year", "year", str_matches=FINANCIAL_YEAR)
+    carried_in_gbp: Series[float] = column("Carried in from the year before", "GBP", ge=0)
+    allocated_gbp: Series[float] = column("Allocation of the year", "GBP", ge=0)
+    spent_gbp: Series[float] = column("Spent on projects", "GBP", ge=0)
+    returned_gbp: Series[float] = column("Unspent above what may be carried forward", "GBP", ge=0)
+    carried_out_gbp: Series[float] = column("Carried into the next year", "GBP", ge=0)
+
+
+class PlanPayments(Table):
+    """Which fund pays for which council's projects of a kind, by financial year."""
+
+    fund_id: Series[str] = column("Fund that pays", "id")
+    council_code: Series[str] = column("Council whose projects it pays for", "ONS code")
+    kind: Series[str] = column("Kind of the projects", "code")
+    financial_year: Series[str] = column("Financial year", "year", str_matches=FINANCIAL_YEAR)
+    amount_gbp: Series[float] = column("Payment", "GBP", ge=0)
+
+
+class PlanTravel(Table):
+    """Journeys of placed pupils with a located place, by council of residence, need group, phase and year."""
+
+    council_code: Series[str] = column("Council of residence", "ONS code")
+    need_group: Series[str] = column("Need group", "code", isin=list(NEED_GROUPS))
+    phase: Series[str] = column("Phase", "code", isin=list(PHASES))
+    academic_year: Series[str] = column("Academic year", "year", str_matches=ACADEMIC_YEAR)
+    pupils: Series[float] = column("Placed pupils", "pupils", ge=0)
+    mean_min: Series[float] = column("Mean journey", "minutes, one way", ge=0)
+    median_min: Series[float] = column("Half of the pupils travel longer", "minutes, one way", ge=0)
+    p90_min: Series[float] = column("One pupil in ten travels longer", "minutes, one way", ge=0)
+    over_45_min: Series[float] = column("Pupils who travel more than 45 minutes", "pupils", ge=0)
+    over_75_min: Series[float] = column("Pupils who travel more than 75 minutes", "pupils", ge=0)
+    mean_km: Series[float] = column("Mean journey", "km, one way", ge=0)
+    travel_gbp: Series[float] = column("Transport cost of the year", "GBP per year", ge=0)
+
+
+class PlanCosts(Table):
+    """The objective, line by line: every weight and every pound is visible."""
+
+    item: Series[str] = column("Line of the objective", "code")
+    year: Series[str] = column("Academic year; for capital the financial year", "year")
+    gbp: Series[float] = column("Undiscounted amount of the year", "GBP")
+    present_value_gbp: Series[float] = column("Discounted to the first planning year, the tail included", "GBP, present value")
+    is_cash: Series[bool] = column("false for weights that steer the plan but are no money", "true or false")
+
+
+PLAN_SCHEMAS: Final[dict[str, type[Table]]] = {
+    "projects": BuiltProjects,
+    "places": PlanPlaces,
+    "placements": PlanPlacements,
+    "unmet": PlanUnmet,
+    "needs": PlanNeeds,
+    "funding": PlanFunding,
+    "payments": PlanPayments,
+    "travel": PlanTravel,
+    "costs": PlanCosts,
+}
+"""Result table -> schema. The CSV file of a table in a plan folder bears its name."""
