@@ -1,0 +1,85 @@
+# Everything a planner or a developer runs. Needs Python 3.11 to 3.13 and make; all else goes into .venv in this folder.
+
+.DEFAULT_GOAL := help
+.PHONY: help plan partnership england travel forecast backtest bench test lint types layers web docs lock clean
+
+# The first interpreter that starts and is new enough; override with PYTHON=/path/to/python3.
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+  $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 && echo $$python && break; done)
+BIN := .venv/bin
+READY := .venv/.ready
+FICTIONAL := out/case-fictional
+CASE ?= $(FICTIONAL)
+WORKERS ?= 2
+
+help: ## List the targets
+	@echo "make TARGET [NAME=value]. The first run makes .venv in this folder, which takes a few minutes."
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "CASE is a case folder; without it the fictional region is made and used."
+	@echo "GAP=0.01 stops within 1 % of the best plan; TIME_LIMIT=600 stops after 600 seconds."
+	@echo "SUFFICIENCY_DATA names the folder of published data that real cases are built from."
+
+plan: $(READY) web $(if $(filter $(FICTIONAL),$(CASE)),$(FICTIONAL)/case.toml) ## Plan a case [CASE= OUT=out/plan GAP= TIME_LIMIT=]
+	$(BIN)/sufficiency plan "$(CASE)" --out "$(or $(OUT),out/plan)" $(if $(GAP),--gap $(GAP)) $(if $(TIME_LIMIT),--time-limit $(TIME_LIMIT))
+
+partnership: $(READY) web data ## Build and plan real councils: COUNCILS="Gloucestershire,Swindon" [LEVEL=lsoa OUT=out/partnership GAP= TIME_LIMIT=]
+	@test -n "$(COUNCILS)" || { echo 'Name the councils: make partnership COUNCILS="Gloucestershire,Swindon"'; exit 2; }
+	$(BIN)/sufficiency case build --data "$(SUFFICIENCY_DATA)" --level $(or $(LEVEL),lsoa) --councils "$(COUNCILS)" --out "$(or $(OUT),out/partnership)/case"
+	$(BIN)/sufficiency plan "$(or $(OUT),out/partnership)/case" --out "$(or $(OUT),out/partnership)/plan" $(if $(GAP),--gap $(GAP)) $(if $(TIME_LIMIT),--time-limit $(TIME_LIMIT))
+
+england: $(READY) data ## Build the case of England by MSOA and report its baseline [PROGRAMME= OUT=out/england]
+	$(BIN)/sufficiency case build --data "$(SUFFICIENCY_DATA)" --level msoa --england $(if $(PROGRAMME),--programme $(PROGRAMME)) --out "$(or $(OUT),out/england)/case"
+	$(BIN)/sufficiency case check "$(or $(OUT),out/england)/case"
+
+travel: $(READY) $(if $(filter $(FICTIONAL),$(CASE)),$(FICTIONAL)/case.toml) ## Journeys of a case along real roads [ROADS=file.osm.pbf CASE= OUT=out/travel.parquet]
+	$(BIN)/sufficiency travel --case "$(CASE)" $(if $(ROADS),--roads "$(ROADS)") --out "$(or $(OUT),out/travel.parquet)"
+
+forecast: $(READY) data ## Forecast demand by council [OUT=out/forecast]
+	$(BIN)/sufficiency forecast --data "$(SUFFICIENCY_DATA)" --out "$(or $(OUT),out/forecast)"
+
+backtest: $(READY) data ## Score the forecast on past years [OUT=out/backtest]
+	$(BIN)/sufficiency backtest --data "$(SUFFICIENCY_DATA)" --out "$(or $(OUT),out/backtest)"
+
+bench: $(READY) ## Benchmarks on published instances (SUFFICIENCY_INSTANCES) [OUT=out/bench]
+	$(BIN)/python -m bench --out "$(or $(OUT),out/bench)"
+
+test: $(READY) web ## Run the tests; those that need real data skip without SUFFICIENCY_DATA
+	$(BIN)/pytest -n $(WORKERS)
+
+lint: $(READY) ## Style of the code (ruff)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY) ## Types of the code (mypy)
+	$(BIN)/mypy
+
+layers: $(READY) ## Which part may import which (import-linter)
+	$(BIN)/lint-imports
+
+docs: $(READY) ## Write docs/data-dictionary.md and docs/assumptions.md anew
+	$(BIN)/python -m sufficiency.tables.dictionary --out docs
+
+lock: $(READY) ## Pin the environment anew after a change of dependencies in pyproject.toml
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra dev pyproject.toml -o requirements.lock
+
+clean: ## Remove what was made: out/ and caches (not .venv)
+	rm -rf out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+
+# The page scripts that the offline map is built from.
+web: $(READY)
+
+.PHONY: data
+data:
+	@test -d "$(SUFFICIENCY_DATA)" || { echo "Set SUFFICIENCY_DATA to the folder of published data (see README.md)."; exit 2; }
+
+$(FICTIONAL)/case.toml: $(READY) $(wildcard fixtures/*.py) sufficiency/tables/schemas.py sufficiency/default_assumptions.toml
+	$(BIN)/python -m fixtures --out $(FICTIONAL)
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 found. Install one, or name it: make PYTHON=/path/to/python3"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { rm -rf .venv; echo "Python's venv module is missing (Debian: apt-get install python3-venv)."; exit 2; }
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
