@@ -1,0 +1,138 @@
+"""What the outputs show, computed once from a plan's tables: figures by area, use of settings, flows and projects.
+
+Every function joins by id and raises KeyError when a plan names something that its case lacks.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+
+from sufficiency.case import Case
+from sufficiency.plan import Plan, PlanTables
+from sufficiency.terms import INDEPENDENT_KINDS, NEED_GROUPS, PHASE_NAMES, PROJECT_KINDS, academic_year, split_codes, start_of
+
+ALL: Final = "ALL"
+"""All need groups together, or the whole case."""
+
+FLOW_PUPILS: Final = 5.0
+"""Smaller flows from an area to a setting are not shown."""
+
+VARIANTS: Final = {"counterfactual": "Before: only what is committed", "plan": "After: with the plan"}
+"""The two sets of tables that maps compare -> what a reader is told."""
+
+PROJECT_COLUMNS: Final = (
+    "project_id", "name", "kind", "council", "where", "for_whom", "phases", "opens", "stages", "places", "capital_gbp", "decision",
+    "easting_m", "northing_m",
+)  # fmt: skip
+
+UNLOCATED_KINDS: Final = frozenset({"unlocated_independent", "unlocated_ap"})
+
+
+def variants(plan: Plan) -> dict[str, PlanTables]:
+    """The tables by variant, in the order of ``VARIANTS``."""
+    return {name: getattr(plan, name) for name in VARIANTS}
+
+
+def by_year(table: pd.DataFrame, column: str) -> dict[str, float]:
+    """Sum of a column by academic year, in order."""
+    return {str(year): float(total) for year, total in table.groupby("academic_year")[column].sum().sort_index().items()}
+
+
+def placed_pupils(tables: PlanTables, case: Case) -> pd.DataFrame:
+    """Placements with the pool's ``kind`` and ``setting_id`` and the journey in ``minutes`` (empty where there is no location)."""
+    pools = tables.places[["pool_id", "kind", "setting_id"]].drop_duplicates("pool_id")
+    placed = tables.placements.merge(pools, on="pool_id", how="left", validate="many_to_one")
+    lost = placed.loc[placed["kind"].isna(), "pool_id"].unique()
+    if len(lost):
+        raise KeyError(f"pools in placements but not in places: {', '.join(lost[:10])}")
+    journeys = case.travel[["area_id", "site_id", "minutes"]].rename(columns={"site_id": "setting_id"})
+    return placed.merge(journeys, on=["area_id", "setting_id"], how="left", validate="many_to_one")
+
+
+def area_figures(tables: PlanTables, case: Case) -> pd.DataFrame:
+    """Figures by ``zone_id`` (area, council or ``ALL``), ``need_group`` (or ``ALL``) and ``academic_year``.
+
+    Columns: ``pupils`` (placed), ``unmet``, ``independent`` (of those placed), all in pupils;
+    ``travellers`` (placed pupils whose setting has a location) and ``pupil_minutes`` (one way, summed over them).
+    """
+    placed = placed_pupils(tables, case)
+    placed["independent"] = placed["pupils"].where(placed["kind"].isin(INDEPENDENT_KINDS), 0.0)
+    placed["travellers"] = placed["pupils"].where(placed["minutes"].notna(), 0.0)
+    placed["pupil_minutes"] = placed["pupils"] * placed["minutes"].fillna(0.0)
+    key = ["area_id", "need_group", "academic_year"]
+    figures = placed.groupby(key)[["pupils", "independent", "travellers", "pupil_minutes"]].sum()
+    unmet = tables.unmet.groupby(key)["pupils"].sum().rename("unmet")
+    return _with_totals(figures.join(unmet, how="outer").fillna(0.0).reset_index(), case)
+
+
+def _with_totals(figures: pd.DataFrame, case: Case) -> pd.DataFrame:
+    council = case.areas.set_index("area_id")["council_code"]
+    figures = figures.rename(columns={"area_id": "zone_id"})
+    lost = set(figures["zone_id"]) - set(council.index)
+    if lost:
+        raise KeyError(f"areas in the plan but not in the case: {', '.join(sorted(lost)[:10])}")
+    zones = [figures, figures.assign(zone_id=figures["zone_id"].map(council)), figures.assign(zone_id=ALL)]
+    groups = [frame for zone in zones for frame in (zone, zone.assign(need_group=ALL))]
+    return pd.concat(groups).groupby(["zone_id", "need_group", "academic_year"], as_index=False).sum()
+
+
+def flows(tables: PlanTables, case: Case) -> pd.DataFrame:
+    """Pupils by ``area_id``, ``setting_id`` and ``academic_year``, all need groups together, for flows of at least five pupils."""
+    placed = placed_pupils(tables, case)
+    located = placed[~placed["kind"].isin(UNLOCATED_KINDS)]
+    total = located.groupby(["area_id", "setting_id", "academic_year"], as_index=False)["pupils"].sum()
+    return total[total["pupils"] >= FLOW_PUPILS].reset_index(drop=True)
+
+
+def setting_use(tables: PlanTables) -> pd.DataFrame:
+    """Places and pupils by ``setting_id`` and ``academic_year``, summed over the setting's pools."""
+    columns = ["places", "pupils", "latent_pupils", "over_places"]
+    return tables.places.groupby(["setting_id", "academic_year"], as_index=False)[columns].sum()
+
+
+def project_list(projects: pd.DataFrame, case: Case) -> pd.DataFrame:
+    """One row per project of a plan, in the order of opening and then of size, with words in place of codes.
+
+    Columns: ``number`` (1 = first), ``project_id``, ``name``, ``kind``, ``council``, ``where`` (setting or "New site"), ``for_whom``,
+    ``phases``, ``opens`` (academic year of the first places), ``stages`` (each opening and its places), ``places``, ``capital_gbp``,
+    ``decision``, ``easting_m``, ``northing_m``.
+    """
+    setting, council = case.settings.set_index("setting_id")["name"], case.councils.set_index("council_code")["council_name"]
+    rows = []
+    for project_id, stages in projects.sort_values("stage").groupby("project_id"):
+        first = stages.iloc[0]
+        opening = stages.sort_values("opens_academic_year")
+        rows.append(
+            {
+                "project_id": project_id,
+                "name": first["name"],
+                "kind": PROJECT_KINDS[first["kind"]],
+                "council": council[first["council_code"]],
+                "where": setting.get(first["site_id"], "New site"),
+                "for_whom": ", ".join(NEED_GROUPS[code] for code in split_codes(first["need_groups"])),
+                "phases": ", ".join(PHASE_NAMES[code] for code in split_codes(first["phases"])),
+                "opens": opening["opens_academic_year"].iloc[0],
+                "stages": "; ".join(f"{row.opens_academic_year}: {row.places:,.0f}" for row in opening.itertuples()),
+                "places": stages["places"].sum(),
+                "capital_gbp": stages["capital_gbp"].sum(),
+                "decision": first["decision"],
+                "easting_m": first["easting_m"],
+                "northing_m": first["northing_m"],
+            }
+        )
+    table = pd.DataFrame(rows, columns=PROJECT_COLUMNS)
+    table = table.sort_values(["opens", "places", "project_id"], ascending=[True, False, True], ignore_index=True)
+    table.insert(0, "number", range(1, len(table) + 1))
+    return table
+
+
+def january(year: str) -> int:
+    """The January in which an academic year's pupils are counted: ``2021/22`` -> 2022."""
+    return start_of(year) + 1
+
+
+def year_before(year: str) -> str:
+    """The academic year before: ``2022/23`` -> ``2021/22``."""
+    return academic_year(start_of(year) - 1)

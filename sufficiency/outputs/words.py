@@ -1,0 +1,57 @@
+"""Figures and verdicts in plain words, the same in every output."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sufficiency.case import Case
+from sufficiency.terms import STATUSES
+
+ENDINGS: Final = {
+    "optimal": "no better plan exists under these assumptions",
+    "gap_reached": "close enough to the best to stop, as asked",
+    "time_limit": "stopped at the time limit",
+    "interrupted": "stopped by the user",
+    "infeasible": "some requirements clash, so no plan keeps them all",
+}
+TRAVEL: Final = {
+    "estimated": "Travel times are estimated from straight-line distance, not from roads.",
+    "road": "Travel times follow the road network.",
+    "given": "Travel times are the user's own.",
+}
+MARKS: Final = ("fictional", "estimated", "assumed", "derived", "forecast")
+"""Statuses a reader is warned of, gravest first."""
+
+
+def million(gbp: float) -> str:
+    """GBP in millions with one decimal: ``£12.3m``; the sign stands before the pound."""
+    return f"{'-' if round(gbp / 1e6, 1) < 0 else ''}£{abs(gbp) / 1e6:,.1f}m"
+
+
+def verdict(summary: dict[str, Any]) -> str:
+    """How good the plan is and why the search ended, in one sentence."""
+    ending, gap = ENDINGS[summary["termination"]], summary["gap_of_cost"]
+    if summary["termination"] in ("optimal", "infeasible") or gap is None:
+        return f"{ending[0].upper()}{ending[1:]}."
+    more = max(summary["objective_gbp"] - summary["bound_gbp"], 0.0)
+    return f"Within {percent(gap)} of the best possible cost; {ending}. At most {million(more)} more could be saved."
+
+
+def percent(share: float) -> str:
+    """A share as a percentage with one significant decimal below 10: ``0.8 %``."""
+    return f"{share * 100:.1f} %" if abs(share) < 0.0995 else f"{share * 100:.0f} %"
+
+
+def cautions(summary: dict[str, Any], case: Case) -> list[str]:
+    """What a reader must know before using the figures: fictional, estimated or derived data and travel times."""
+    used = {status for table in case.tables.values() if "status" in table.columns for status in table["status"].unique()}
+    marks = [f"{mark} ({STATUSES[mark][0].lower()}{STATUSES[mark][1:]})" for mark in MARKS if mark in used]
+    lines = [TRAVEL[summary["travel_source"]]] if summary.get("travel_source") in TRAVEL else []
+    if "fictional" in used:
+        return ["FICTIONAL: this region and all its figures are invented.", *lines]
+    return [*lines, f"Some input figures are {'; '.join(marks)}."] if marks else lines
+
+
+def is_fictional(case: Case) -> bool:
+    """Whether any figure of the case was drawn by the fixture generator."""
+    return any("fictional" in set(table["status"].unique()) for table in case.tables.values() if "status" in table.columns)
