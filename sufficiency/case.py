@@ -12,25 +12,36 @@ A case is saved as a folder and read back identically:
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import tempfile
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar
 
 import geopandas as gpd
 import pandas as pd
 import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sufficiency.assumptions import Assumptions, default_assumptions, read_overrides
 from sufficiency.tables.problems import InputError, InputProblem
 from sufficiency.tables.read import read_table, validate_table
-from sufficiency.tables.schemas import SCHEMAS
+from sufficiency.tables.schemas import ACADEMIC_YEAR, FINANCIAL_YEAR, SCHEMAS
 from sufficiency.terms import academic_year
 
 PARQUET = frozenset({"areas", "pupils", "placements", "travel"})
+
+_Read = TypeVar("_Read")
+
+
+def file_of(table: str) -> str:
+    """The file of a table in a case folder: ``pupils`` -> ``pupils.parquet``."""
+    return f"{table}.{'parquet' if table in PARQUET else 'csv'}"
 
 
 @dataclass(frozen=True)
@@ -96,9 +107,9 @@ def save_case(case: Case, folder: Path) -> None:
     try:
         for name, table in case.tables.items():
             if name in PARQUET:
-                table.to_parquet(work / f"{name}.parquet", index=False)
+                table.to_parquet(work / file_of(name), index=False)
             else:
-                table.to_csv(work / f"{name}.csv", index=False)
+                table.to_csv(work / file_of(name), index=False)
         (work / "case.toml").write_text(tomli_w.dumps(_description(case)), encoding="utf-8")
         (work / "assumptions.toml").write_text(tomli_w.dumps(case.assumptions.changed()), encoding="utf-8")
         summary = {"name": case.name, "totals": case.totals.get("published", {}), "completed": case.totals.get("completed", {})}
@@ -114,44 +125,22 @@ def save_case(case: Case, folder: Path) -> None:
 def load_case(folder: Path) -> Case:
     """Read and validate a case folder. Raises InputError with every problem of every file."""
     folder = Path(folder)
-    description = folder / "case.toml"
-    if not description.is_file():
-        raise InputError([InputProblem(str(folder), "not a case folder: case.toml is missing", "Give the folder that `sufficiency case build` wrote.")])
+    if not (folder / "case.toml").is_file():
+        remedy = "Give the folder that `sufficiency case build` wrote."
+        raise InputError([InputProblem(str(folder), "not a case folder: case.toml is missing", remedy)])
     problems: list[InputProblem] = []
-    tables: dict[str, pd.DataFrame] = {}
-    for name in SCHEMAS:
-        path = folder / f"{name}.{'parquet' if name in PARQUET else 'csv'}"
-        if not path.is_file():
-            problems.append(InputProblem(path.name, "file is missing", f"Write {path.name} as docs/data-dictionary.md describes it."))
-            continue
-        try:
-            tables[name] = read_table(path, name)
-        except InputError as error:
-            problems.extend(error.problems)
-    about = tomllib.loads(description.read_text(encoding="utf-8"))
-    assumptions = default_assumptions()
-    try:
-        assumptions = assumptions.override(read_overrides(folder / "assumptions.toml"), "the case", "assumptions.toml")
-    except InputError as error:
-        problems.extend(error.problems)
-    if problems:
+    about = _collect(problems, partial(_read_description, folder / "case.toml"))
+    assumptions = _collect(problems, partial(_read_assumptions, folder / "assumptions.toml"))
+    totals = _collect(problems, partial(_read_totals, folder / "case.json"))
+    tables: dict[str, Any] = {name: _collect(problems, partial(_read_case_table, folder, name)) for name in SCHEMAS}
+    if about is None or assumptions is None or totals is None or problems:
         raise InputError(problems)
-    summary = json.loads((folder / "case.json").read_text(encoding="utf-8"))
-    totals = {"published": summary["totals"], "completed": summary["completed"]}
-    return Case(
-        name=about["name"],
-        level=about["level"],
-        base_january=about["base_january"],
-        academic_years=tuple(about["academic_years"]),
-        programme=about["programme"],
-        price_base=about["price_base"],
-        assumptions=assumptions,
-        sources=tuple(Source(**source) for source in about["sources"]),
-        totals=totals if any(totals.values()) else {},
-        notes=tuple(about["notes"]),
-        disclosure=about["disclosure"],
-        **tables,  # type: ignore[arg-type]
-    )
+    return Case(**dict(about), **tables, assumptions=assumptions, totals=totals)
+
+
+def case_hashes(folder: Path) -> dict[str, str]:
+    """sha256 of each file of a case folder, by file name in alphabetical order."""
+    return {path.name: _sha256(path) for path in sorted(Path(folder).iterdir()) if path.is_file()}
 
 
 def validated(name: str, table: pd.DataFrame) -> pd.DataFrame:
@@ -171,3 +160,80 @@ def _description(case: Case) -> dict[str, Any]:
         "notes": list(case.notes),
         "sources": [vars(source) for source in case.sources],
     }
+
+
+class _Description(BaseModel):
+    """What case.toml holds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    level: Literal["lsoa", "msoa"]
+    base_january: int = Field(ge=2000, le=2100)
+    academic_years: Annotated[tuple[Annotated[str, Field(pattern=ACADEMIC_YEAR)], ...], Field(min_length=1)]
+    programme: str
+    price_base: str = Field(pattern=FINANCIAL_YEAR)
+    disclosure: Literal["open", "protected"]
+    notes: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
+
+
+def _read_description(path: Path) -> _Description:
+    try:
+        return _Description.model_validate(_parse(path, tomllib.loads))
+    except ValidationError as error:
+        raise InputError(
+            InputProblem(
+                path.name,
+                fault["msg"],
+                "See the description of case.toml in docs/data-dictionary.md.",
+                column=".".join(str(part) for part in fault["loc"]),
+                value=None if fault["type"] == "missing" else str(fault["input"]),
+            )
+            for fault in error.errors()
+        ) from error
+
+
+def _read_assumptions(path: Path) -> Assumptions:
+    """The defaults with the case's own figures; a case without the file has none."""
+    if not path.is_file():
+        return default_assumptions()
+    _parse(path, tomllib.loads)
+    return default_assumptions().override(read_overrides(path), "the case", path.name)
+
+
+def _read_totals(path: Path) -> dict[str, Any]:
+    """Totals by council; empty when the case has no case.json, for a user's own case need not have any."""
+    if not path.is_file():
+        return {}
+    summary = _parse(path, json.loads)
+    totals = {"published": summary.get("totals", {}), "completed": summary.get("completed", {})}
+    return totals if any(totals.values()) else {}
+
+
+def _read_case_table(folder: Path, name: str) -> pd.DataFrame:
+    path = folder / file_of(name)
+    if not path.is_file():
+        raise InputError([InputProblem(path.name, "file is missing", f"Write {path.name} as docs/data-dictionary.md describes it.")])
+    return read_table(path, name)
+
+
+def _parse(path: Path, parse: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # TOMLDecodeError, JSONDecodeError and UnicodeDecodeError alike
+        raise InputError([InputProblem(path.name, f"can't be read: {error}", "Mend the line named.")]) from error
+
+
+def _collect(problems: list[InputProblem], read: Callable[[], _Read]) -> _Read | None:
+    """What ``read`` returns; None when it raises InputError, whose problems join the list."""
+    try:
+        return read()
+    except InputError as error:
+        problems.extend(error.problems)
+        return None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

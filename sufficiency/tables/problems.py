@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
+
+MOST_ROWS_SHOWN: Final = 20
+"""Further faults of the same kind in the same column are counted, not listed."""
 
 
 @dataclass(frozen=True)
@@ -41,3 +45,28 @@ class InputError(ValueError):
     def __init__(self, problems: Iterable[InputProblem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def problems_at_rows(
+    file: str,
+    rows: Sequence[int],
+    values: Sequence[object] | None,
+    message: str,
+    remedy: str,
+    column: str | None = None,
+    check: str = "",
+    level: str = "error",
+) -> list[InputProblem]:
+    """One problem per row, up to MOST_ROWS_SHOWN, and one that counts the rest.
+
+    ``rows`` (spreadsheet rows) and ``values`` have the same length; None where there is no value to show.
+    """
+    named = [None] * len(rows) if values is None else [str(value) for value in values[:MOST_ROWS_SHOWN]]
+    shown = [
+        InputProblem(file, message, remedy, row=int(row), column=column, value=value, check=check, level=level)
+        for row, value in zip(rows[:MOST_ROWS_SHOWN], named[:MOST_ROWS_SHOWN], strict=True)
+    ]
+    rest = len(rows) - len(shown)
+    if rest:
+        shown.append(InputProblem(file, f"{message}: {rest} more rows", remedy, column=column, check=check, level=level))
+    return shown
