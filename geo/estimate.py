@@ -78,7 +78,7 @@ def _block(areas: pd.DataFrame, sites: pd.DataFrame, site_tree: KDTree, limit_mi
     classes = areas["travel_class"].to_numpy(dtype=str)
     radius = np.array([reach_km(limit_min, name) for name in classes]) + 1e-9
     points = _points_km(areas)
-    near = site_tree.query_ball_point(points, radius, return_sorted=True) if len(areas) else []
+    near: list[list[int]] = list(site_tree.query_ball_point(points, radius, return_sorted=True)) if len(areas) else []
     counts = np.array([len(row) for row in near], dtype=np.int64)
     area = np.repeat(np.arange(len(areas)), counts)
     site = np.concatenate(near).astype(np.int64) if counts.sum() else np.empty(0, dtype=np.int64)
