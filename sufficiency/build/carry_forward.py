@@ -1,0 +1,33 @@
+"""Plans after the last observed January, by one plain rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+DAMPING = 0.8
+"""Share of a year's growth that is left a year later."""
+WINDOW = 3
+"""Januaries whose growth is carried on."""
+
+
+def carry_forward(history: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
+    """Pupils of each council and category in these Januaries: columns council_code, january, category, pupils.
+
+    ``history`` has the same columns and at least ``WINDOW`` Januaries. Every council grows, from its last January, as
+    England did: the mean yearly log growth of the category over the last ``WINDOW`` Januaries, damped by ``DAMPING``
+    a year (the first year grows in full). Raises ValueError for a year that is not after the history.
+    """
+    last = int(history["january"].max())
+    if any(year <= last for year in years):
+        raise ValueError(f"history ends in January {last}; asked for {min(years)}")
+    england = history.pivot_table(index="january", columns="category", values="pupils", aggfunc="sum")
+    growth = np.log(england.loc[last] / england.loc[last - WINDOW + 1]) / (WINDOW - 1)
+    base = history[history["january"] == last]
+    steps = {year: (1 - DAMPING ** (year - last)) / (1 - DAMPING) for year in years}
+    return pd.concat(
+        [base.assign(january=year, pupils=base["pupils"] * np.exp(base["category"].map(growth) * steps[year])) for year in years],
+        ignore_index=True,
+    )[["council_code", "january", "category", "pupils"]]
