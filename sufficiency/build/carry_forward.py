@@ -23,11 +23,12 @@ def carry_forward(history: pd.DataFrame, years: Sequence[int]) -> pd.DataFrame:
     last = int(history["january"].max())
     if any(year <= last for year in years):
         raise ValueError(f"history ends in January {last}; asked for {min(years)}")
-    england = history.pivot_table(index="january", columns="category", values="pupils", aggfunc="sum")
+    england = history.groupby(["january", "category"])["pupils"].sum()
     growth = np.log(england.loc[last] / england.loc[last - WINDOW + 1]) / (WINDOW - 1)
     base = history[history["january"] == last]
-    steps = {year: (1 - DAMPING ** (year - last)) / (1 - DAMPING) for year in years}
-    return pd.concat(
-        [base.assign(january=year, pupils=base["pupils"] * np.exp(base["category"].map(growth) * steps[year])) for year in years],
-        ignore_index=True,
-    )[["council_code", "january", "category", "pupils"]]
+    yearly = base["category"].map(growth.to_dict()).astype(float)
+    parts = []
+    for year in years:
+        steps = (1 - DAMPING ** (year - last)) / (1 - DAMPING)
+        parts.append(base.assign(january=year, pupils=base["pupils"] * np.exp(yearly * steps)))
+    return pd.concat(parts, ignore_index=True)[["council_code", "january", "category", "pupils"]]

@@ -1,8 +1,8 @@
 """Plans of each council by need, age and category of placement, completed: the table behind everything on the demand side.
 
 The release of January 2025 prints three faces of that table (category x age, category x need, need x age); it is fitted to them.
-Other Januaries print fewer faces; the mixes of January 2025 are carried to them. Every figure here is derived.
-Arrays are indexed [council, need, age group, category] in the order of ``Axes``.
+Earlier Januaries print fewer faces; the mixes of January 2025 are carried back to them. Every figure here is derived.
+Arrays are indexed [council, need, age group, category], councils in the order of ``boundaries.councils``.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ import pandas as pd
 from sufficiency.build.fitting import Figures, fit, shares
 from sufficiency.sources import ehc_plans
 from sufficiency.sources.boundaries import SUCCESSORS, councils
-from sufficiency.sources.ehc_plans import CATEGORIES, NOT_RECORDED
+from sufficiency.sources.ehc_plans import CATEGORIES, ENGLAND, NOT_RECORDED
 
-NEEDS = tuple(need for need in ehc_plans.NEED_COLUMNS.values() if need != "unknown")
-AGE_GROUPS = ("0-4", "5-10", "11-15", "16-18", "19", "20-25")
-"""Finest groups common to single ages and the bands published to 2023 (16 to 19, 20 to 25)."""
+WITH_NEEDS, WITH_AGES, WITH_BANDS = 2025, 2024, (2023, 2022)
+"""Januaries by what their release prints beside placements: needs and single ages, single ages, age bands only."""
+JANUARIES = (*reversed(WITH_BANDS), WITH_AGES, WITH_NEEDS)
+NEEDS = tuple(need for need in ehc_plans.NEED_COLUMNS.values() if need != ehc_plans.UNKNOWN)
 LAST_AGE = (4, 10, 15, 18, 19, 25)
+"""Last ages of the six age groups: the finest common to single ages and the bands printed to 2023."""
 BANDS = ("Under 5", "Age 5 to 10", "Age 11 to 15", "Age 16 to 19", "Age 20 to 25")
 BAND_OF_GROUP = (0, 1, 2, 3, 3, 4)
-JANUARIES = (2022, 2023, 2024, 2025)
-"""Januaries that can be completed; the last is the one with needs, the last two have single ages."""
 TOLERANCE = 0.02
-"""Pupils by which a fitted need total may differ from the printed one (category x age holds exactly)."""
+"""Pupils by which a fitted need total may differ from the printed one; category x age holds exactly."""
 BACKGROUND = 1e-6
-"""Weight of England's mix in a council's seed, so that a category new to a council can be filled."""
+"""Weight of England's mix where a council had no pupil of a category or age in January 2025 to carry back."""
 
 
 @dataclass(frozen=True)
@@ -42,107 +42,94 @@ class Printed:
     need: Figures
 
 
-def completed(data: Path, january: int) -> Figures:
-    """Completed plans [council, need, age group, category] of one of ``JANUARIES``; councils in the order of ``councils``.
-
-    Raises ValueError for another January.
-    """
-    if january not in JANUARIES:
-        raise ValueError(f"January {january} can't be completed; these can: {JANUARIES}")
-    return tables(data, january)[january]
-
-
-def tables(data: Path, first: int = JANUARIES[0]) -> dict[int, Figures]:
-    """Completed plans of every January from ``first`` to the last with needs."""
+def tables(data: Path) -> dict[int, Figures]:
+    """Completed plans [council, need, age group, category] of each of ``JANUARIES``."""
     codes = list(councils(data)["council_code"])
-    caseload = ehc_plans.caseload(data).set_index(["january", "council_code"])
-    by_age = {january: _ages_shared_out(_category_age(data, january, codes)) for january in JANUARIES[2:]}
-    latest = _fitted(data, codes, by_age[JANUARIES[2]])
-    totals = {JANUARIES[3]: latest.sum(axis=(1, 2))}
-    result = {JANUARIES[3]: latest}
-    if first <= JANUARIES[2]:
-        totals[JANUARIES[1]] = _totals_shared_out(caseload.loc[JANUARIES[1]], codes, None)
-        plans = caseload.loc[JANUARIES[2]].reindex(codes)["ehc_plans"].to_numpy(float)
-        result[JANUARIES[2]] = _from_ages(latest, _gaps_filled(by_age[JANUARIES[2]], plans, totals, latest))
-    for january in JANUARIES[:2]:
-        if first <= january:
-            later = result[JANUARIES[2]]
-            categories = _totals_shared_out(caseload.loc[january], codes, later)
-            result[january] = _from_bands(latest, categories, _bands(data, january, codes, later))
-    return result
+    caseload = ehc_plans.caseload(data)
+    printed = _category_age(data, WITH_AGES, codes)
+    by_age = _ages_shared_out(printed)
+    latest = _fitted_to_needs(data, codes, by_age)
+    by_age = _gaps_filled(by_age, codes, caseload, latest)
+    middle = _from_ages(latest, by_age)
+    unrecorded_ages = np.nansum(printed[..., -1], axis=0)
+    early = {
+        january: _from_bands(latest, unrecorded_ages, _categories(caseload, january, codes, middle), _bands(data, january, codes, middle))
+        for january in WITH_BANDS
+    }
+    return {WITH_NEEDS: latest, WITH_AGES: middle, **early}
 
 
 def _category_age(data: Path, january: int, codes: list[str]) -> Figures:
     """Printed plans [council, age group, category incl. not recorded]; NaN where a council's placements are not available."""
     table = ehc_plans.caseload_by_age(data)
     table = table[table["january"] == january]
-    group = pd.Series(np.searchsorted(LAST_AGE, table["age"]), index=table.index, name="group")
-    columns = [*CATEGORIES, NOT_RECORDED]
-    sums = table.groupby(["council_code", group])[columns].agg(lambda figures: figures.sum(skipna=False))
-    index = pd.MultiIndex.from_product([codes, range(len(AGE_GROUPS))])
-    figures = sums.reindex(index, fill_value=0.0).to_numpy(float).reshape(len(codes), len(AGE_GROUPS), len(columns))
-    return np.where(np.isnan(figures).any(axis=(1, 2), keepdims=True), np.nan, figures)
+    table = table.assign(group=np.searchsorted(LAST_AGE, table["age"]))
+    sums = ehc_plans.sums(table, ["council_code", "group"], [*CATEGORIES, NOT_RECORDED])
+    figures = pd.Series(sums.stack())
+    return _array(figures, codes, range(len(LAST_AGE)), [*CATEGORIES, NOT_RECORDED])
 
 
 def _printed(data: Path, codes: list[str]) -> Printed:
-    january = JANUARIES[-1]
-    all_needs, columns = [*NEEDS, "unknown"], [*CATEGORIES, NOT_RECORDED]
+    needs, categories = list(ehc_plans.NEED_COLUMNS.values()), [*CATEGORIES, NOT_RECORDED]
 
-    def face(table: pd.DataFrame, names: list[str], *keys: list[str] | range) -> Figures:
-        table = table[(table["january"] == january) & (table["council_code"] != ehc_plans.ENGLAND)]
-        sums = table.groupby(["council_code", *names])["pupils"].agg(lambda figures: figures.sum(skipna=False))
-        shape = (len(codes), *(len(key) for key in keys))
-        figures = sums.reindex(pd.MultiIndex.from_product([codes, *keys]), fill_value=0.0).to_numpy(float).reshape(shape)
-        withheld = np.isnan(figures).any(axis=tuple(range(1, figures.ndim)), keepdims=True)
-        return np.where(withheld, np.nan, figures)
+    def face(table: pd.DataFrame, *keys: str) -> pd.Series:
+        table = table[(table["january"] == WITH_NEEDS) & (table["council_code"] != ENGLAND)]
+        return ehc_plans.sums(table, ["council_code", *keys], ["pupils"])["pupils"]
 
     ages = ehc_plans.needs_by_age(data)
     ages["group"] = np.searchsorted(LAST_AGE, ages["age"])
     return Printed(
-        category_age=_category_age(data, january, codes),
-        need_category=face(ehc_plans.needs_by_category(data), ["need", "category"], all_needs, columns),
-        need_age=face(ages, ["need", "group"], all_needs, range(len(AGE_GROUPS))),
-        need=face(ehc_plans.needs(data), ["need"], all_needs),
+        category_age=_category_age(data, WITH_NEEDS, codes),
+        need_category=_array(face(ehc_plans.needs_by_category(data), "need", "category"), codes, needs, categories),
+        need_age=_array(face(ages, "need", "group"), codes, needs, range(len(LAST_AGE))),
+        need=_array(face(ehc_plans.needs(data), "need"), codes, needs),
     )
 
 
-def _fitted(data: Path, codes: list[str], before: Figures) -> Figures:
+def _array(figures: pd.Series, codes: list[str], *keys: list[str] | range) -> Figures:
+    """Figures by council and keys as an array: an absent row is zero, a council with any figure not available is NaN."""
+    withheld = figures.isna().groupby(level=0).any().reindex(codes, fill_value=False).to_numpy()
+    index = pd.MultiIndex.from_product([codes, *keys])
+    array = figures.fillna(0.0).reindex(index, fill_value=0.0).to_numpy(float, copy=True).reshape(len(codes), *map(len, keys))
+    array[withheld] = np.nan
+    return array
+
+
+def _fitted_to_needs(data: Path, codes: list[str], before: Figures) -> Figures:
     """January 2025: fitted to its printed faces, needs that are unknown and placements not recorded shared out."""
     printed = _printed(data, codes)
     no_placement = np.isnan(printed.category_age).any(axis=(1, 2))
     no_need = np.isnan(printed.need_category).any(axis=(1, 2))
     whole = ~no_placement & ~no_need
-    shape = (len(NEEDS) + 1, len(AGE_GROUPS), len(CATEGORIES) + 1)
     england = fit(
-        np.ones(shape),
+        np.ones((len(NEEDS) + 1, len(LAST_AGE), len(CATEGORIES) + 1)),
         [
             printed.need_category[whole].sum(axis=0)[:, None, :],
             printed.need_age[whole].sum(axis=0)[:, :, None],
             printed.category_age[whole].sum(axis=0)[None],
         ],
     )
-    table = np.zeros((len(codes), *shape))
+    table = np.zeros((len(codes), *england.shape))
     table[whole] = fit(
-        np.broadcast_to(england, (int(whole.sum()), *shape)),
+        np.broadcast_to(england, (int(whole.sum()), *england.shape)),
         [printed.need_category[whole][:, :, None, :], printed.need_age[whole][..., None], printed.category_age[whole][:, None]],
         TOLERANCE,
     )
     for council in np.flatnonzero(no_need & ~no_placement):
-        margins = [printed.need[council][:, None, None], printed.category_age[council][None]]
-        table[council] = fit(england, margins, TOLERANCE)
+        table[council] = fit(england, [printed.need[council][:, None, None], printed.category_age[council][None]], TOLERANCE)
     for council in np.flatnonzero(no_placement):
-        table[council, :, :, :-1] = _placements_of_the_year_before(
-            england, before[council], printed.need_age[council], printed.need_category[council]
+        table[council, :, :, :-1] = _placed_as_before(
+            england[..., :-1], before[council], printed.need_age[council], printed.need_category[council]
         )
-    return _placements_shared_out(_needs_shared_out(table), england)
+    return _placements_shared_out(_needs_shared_out(table), england[:-1, :, :-1])
 
 
-def _placements_of_the_year_before(england: Figures, before: Figures, need_age: Figures, recorded: Figures) -> Figures:
-    """A council without placements: last January's placements by age, at this January's needs and ages.
+def _placed_as_before(england: Figures, before: Figures, need_age: Figures, recorded: Figures) -> Figures:
+    """A council without placements: those of the January before by age, at this January's needs and ages.
 
     Not-recorded plans go where the recorded ones (``recorded`` [need, category]) fall short of that expectation.
     """
-    likely = shares(fit(england[:, :, :-1], [before[None]]), 2, england[:, :, :-1])
+    likely = shares(fit(england, [before[None]]), 2, england)
     expected = need_age[:, :, None] * likely
     counted, missing = recorded[:, :-1].sum(axis=0), recorded[:, -1].sum()
     short = np.maximum(expected.sum(axis=(0, 1)) - counted, 0)
@@ -153,8 +140,7 @@ def _placements_of_the_year_before(england: Figures, before: Figures, need_age: 
 def _needs_shared_out(table: Figures) -> Figures:
     """Plans of unknown need, by the known needs of the same council, age and category (or of the council)."""
     known, unknown = table[:, :-1], table[:, -1:]
-    whole = known.sum(axis=(2, 3), keepdims=True)
-    return np.asarray(known + unknown * shares(known, 1, whole))
+    return np.asarray(known + unknown * shares(known, 1, known.sum(axis=(2, 3), keepdims=True)))
 
 
 def _placements_shared_out(table: Figures, england: Figures) -> Figures:
@@ -164,51 +150,28 @@ def _placements_shared_out(table: Figures, england: Figures) -> Figures:
     """
     recorded, missing = table[..., :-1], table[..., -1:]
     of_age = recorded.sum(axis=1, keepdims=True)
-    fallback = np.where(of_age.sum(axis=-1, keepdims=True) > 0, of_age, england[None, :-1, :, :-1])
+    fallback = np.where(of_age.sum(axis=-1, keepdims=True) > 0, of_age, england)
     return np.asarray(recorded + missing * shares(recorded, 3, fallback))
 
 
 def _ages_shared_out(category_age: Figures) -> Figures:
     """[council, age group, category]: not-recorded plans by the recorded placements of the same council and age."""
     recorded, missing = category_age[..., :-1], category_age[..., -1:]
-    england = np.nansum(recorded, axis=0)
-    return np.asarray(recorded + missing * shares(recorded, 2, england))
+    return np.asarray(recorded + missing * shares(recorded, 2, np.nansum(recorded, axis=0)))
 
 
-def _totals_shared_out(caseload: pd.DataFrame, codes: list[str], later: Figures | None) -> Figures:
-    """[council, category] of a January without ages: not-recorded plans by the council's recorded placements.
+def _gaps_filled(by_age: Figures, codes: list[str], caseload: pd.DataFrame, latest: Figures) -> Figures:
+    """[council, age group, category] of January 2024; councils without placements by their shares of the Januaries around it.
 
-    A council that ended is split over its successors as their plans of that category were in January 2024 (``later``).
+    Ages within a category as in January 2025.
     """
-    table = caseload[list(CATEGORIES)].to_numpy(float)
-    missing = caseload[[NOT_RECORDED]].fillna(0.0).to_numpy(float)
-    whole = pd.DataFrame(table + missing * shares(table, 1, table), index=caseload.index, columns=list(CATEGORIES))
-    return _split(whole, codes, None if later is None else later.sum(axis=(1, 2)))
-
-
-def _bands(data: Path, january: int, codes: list[str], later: Figures) -> Figures:
-    """[council, age band] as printed; successors of an ended council as in January 2024."""
-    table = ehc_plans.age_bands(data)
-    table = table[table["january"] == january].pivot(index="council_code", columns="band", values="pupils")[list(BANDS)]
-    return _split(table.astype(float), codes, _by_band(later).sum(axis=(1, 3)))
-
-
-def _split(table: pd.DataFrame, codes: list[str], later: Figures | None) -> Figures:
-    result = table.reindex(codes)
-    for ended, successors in SUCCESSORS.items():
-        if later is None or ended not in table.index:
-            continue
-        places = [codes.index(code) for code in successors]
-        result.loc[list(successors)] = table.loc[ended].to_numpy() * shares(later[places], 0, np.ones_like(later[places]))
-    return result.to_numpy(float)
-
-
-def _gaps_filled(by_age: Figures, plans: Figures, around: dict[int, Figures], latest: Figures) -> Figures:
-    """[council, age group, category] of January 2024; Hackney and Peterborough by the shares of the Januaries around it."""
-    mean = sum(shares(table, 1, np.ones_like(table)) for table in around.values()) / len(around)
+    by_council = caseload.set_index(["january", "council_code"])
+    recorded = by_council.loc[WITH_AGES - 1].reindex(codes)[list(CATEGORIES)].to_numpy(float)
+    around = latest.sum(axis=(1, 2))
+    mean = (shares(recorded, 1, around) + shares(around, 1, around)) / 2
+    plans = by_council.loc[WITH_AGES].reindex(codes)["ehc_plans"].to_numpy(float)
     ages = shares(latest.sum(axis=1), 1, latest.sum(axis=(0, 1)))
-    guess = ages * (plans[:, None] * mean)[:, None, :]
-    return np.where(np.isnan(by_age), guess, by_age)
+    return np.where(np.isnan(by_age), ages * (plans[:, None] * mean)[:, None], by_age)
 
 
 def _from_ages(latest: Figures, category_age: Figures) -> Figures:
@@ -216,19 +179,50 @@ def _from_ages(latest: Figures, category_age: Figures) -> Figures:
     return np.asarray(shares(latest, 1, latest.sum(axis=0)) * category_age[:, None])
 
 
+def _categories(caseload: pd.DataFrame, january: int, codes: list[str], later: Figures) -> Figures:
+    """Printed plans [council, category incl. not recorded] of a January without ages (before 2023 all are recorded)."""
+    table = caseload[caseload["january"] == january].set_index("council_code")[[*CATEGORIES, NOT_RECORDED]].fillna({NOT_RECORDED: 0.0})
+    of_later = later.sum(axis=(1, 2))
+    return _split(table, codes, np.column_stack([of_later, of_later.sum(axis=1)]))
+
+
+def _bands(data: Path, january: int, codes: list[str], later: Figures) -> Figures:
+    """Printed plans [council, age band]."""
+    table = ehc_plans.age_bands(data)
+    table = table[table["january"] == january].pivot(index="council_code", columns="band", values="pupils")[list(BANDS)]
+    return _split(table, codes, _by_band(later).sum(axis=(1, 3)))
+
+
+def _split(table: pd.DataFrame, codes: list[str], later: Figures) -> Figures:
+    """The table by council; a council that ended is split over its successors as ``later`` stands to each other there."""
+    result = table.astype(float).reindex(codes)
+    for ended, successors in SUCCESSORS.items():
+        if ended in table.index:
+            parts = later[[codes.index(code) for code in successors]]
+            result.loc[list(successors)] = table.loc[ended].to_numpy(float) * shares(parts, 0, np.ones_like(parts))
+    return result.to_numpy()
+
+
 def _by_band(table: Figures) -> Figures:
+    """[.., .., age group, ..] -> [.., .., band, ..]."""
     bands = np.zeros((*table.shape[:2], len(BANDS), table.shape[3]))
     for group, band in enumerate(BAND_OF_GROUP):
         bands[:, :, band] += table[:, :, group]
     return bands
 
 
-def _from_bands(latest: Figures, categories: Figures, bands: Figures) -> Figures:
-    """Mix of January 2025 fitted to a January's categories and age bands; ages within a band as in January 2025."""
+def _from_bands(latest: Figures, unrecorded_ages: Figures, categories: Figures, bands: Figures) -> Figures:
+    """Mix of January 2025 fitted to a January's categories and age bands; ages within a band as in January 2025.
+
+    Not-recorded plans start from England's ages of them in January 2024 and are shared out like those of January 2025.
+    """
     england = latest.sum(axis=0)
-    seed = latest + BACKGROUND * england
+    empty = (latest.sum(axis=(1, 2), keepdims=True) == 0) | (latest.sum(axis=(1, 3), keepdims=True) == 0)
+    seed = np.where(empty, BACKGROUND * england, latest)
+    unrecorded = shares(seed.sum(axis=(2, 3)), 1, england.sum(axis=(1, 2)))[:, :, None] * unrecorded_ages
+    seed = np.concatenate([seed, unrecorded[..., None]], axis=3)
     bands = bands * (categories.sum(axis=1) / bands.sum(axis=1))[:, None]
     before = _by_band(seed)
-    banded = fit(before, [bands[:, None, :, None], categories[:, None, None, :]])
-    growth = np.divide(banded, before, out=np.zeros_like(before), where=before > 0)
-    return np.asarray(seed * growth[:, :, list(BAND_OF_GROUP)])
+    after = fit(before, [bands[:, None, :, None], categories[:, None, None, :]])
+    growth = np.divide(after, before, out=np.zeros_like(before), where=before > 0)
+    return _placements_shared_out(seed * growth[:, :, list(BAND_OF_GROUP)], england)

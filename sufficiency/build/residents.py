@@ -7,16 +7,17 @@ used for planning and is derived; its England is the sum of the councils.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from sufficiency.assumptions import Assumptions, default_assumptions
-from sufficiency.build import ap_stream, council_tables
+from sufficiency.build import ap_stream
 from sufficiency.build.carry_forward import carry_forward
-from sufficiency.build.council_tables import JANUARIES, NEEDS
+from sufficiency.build.council_tables import JANUARIES, NEEDS, tables
 from sufficiency.build.fitting import Figures
 from sufficiency.build.small_area_split import area_shares
 from sufficiency.sources import ehc_plans
@@ -25,51 +26,56 @@ from sufficiency.sources.ehc_plans import CATEGORIES, ENGLAND, NOT_RECORDED, PLA
 from sufficiency.terms import PHASES, academic_year, start_of
 
 PHASE_OF_GROUP = ("EY", "PRI", "SEC", "P16", "P19", "P19")
+"""Phase of each age group of ``council_tables``."""
 GROUPS = ("placed", "mainstream", "further_education", "elsewhere")
 """What the Pupils table tells apart; ``placed`` is the sum of the five placed categories."""
-Totals = dict[str, dict[str, float | None]]
+Totals: TypeAlias = dict[str, dict[str, float | None]]
 
 
 def published_totals(data: Path, january: int) -> Totals:
-    """Plans of a January as printed, by council code and England: ehc_plans, special_state, special_independent,
-    special_non_maintained, not_recorded. None = not available (x in the release, or the council did not exist then).
+    """Plans of a January as printed, by council code and England.
+
+    Keys: ehc_plans, special_state, special_independent, special_non_maintained, not_recorded. None = not available:
+    x in the release, or the council did not exist then (a council that has ended stands under its old code).
     """
     table = ehc_plans.caseload(data)
     table = table[table["january"] == january].set_index("council_code")
     needs = ehc_plans.needs_by_category(data)
     needs = needs[(needs["january"] == january) & (needs["category"] == NOT_RECORDED)]
-    printed_elsewhere = needs.groupby("council_code")["pupils"].sum()
-    table[NOT_RECORDED] = table[NOT_RECORDED].fillna(printed_elsewhere)
-    codes = [*all_councils(data)["council_code"], *table.index.difference(all_councils(data)["council_code"])]
-    return _totals(table.reindex(codes))
+    table[NOT_RECORDED] = table[NOT_RECORDED].fillna(needs.groupby("council_code")["pupils"].sum())
+    today = list(all_councils(data)["council_code"])
+    return _totals(table.reindex(sorted({*table.index, *today})))
 
 
 def completed_totals(data: Path, january: int) -> Totals:
-    """As ``published_totals``, with the not-recorded plans shared out, for all 153 councils; England is their sum. Derived."""
-    table = council_tables.completed(data, january).sum(axis=(1, 2))
-    frame = pd.DataFrame(table, index=list(all_councils(data)["council_code"]), columns=list(CATEGORIES))
-    frame.loc[ENGLAND] = frame.sum()
-    return _totals(frame.assign(ehc_plans=frame.sum(axis=1), not_recorded=0.0))
+    """As ``published_totals`` for the 153 councils of today, not-recorded plans shared out; England is their sum. Derived."""
+    table = pd.DataFrame(
+        tables(data)[_completed(january)].sum(axis=(1, 2)), index=all_councils(data)["council_code"], columns=list(CATEGORIES)
+    )
+    table.loc[ENGLAND] = table.sum()
+    return _totals(table.assign(ehc_plans=table.sum(axis=1), not_recorded=0.0))
 
 
 def council_placements(data: Path, january: int, assumptions: Assumptions | None = None) -> pd.DataFrame:
-    """Pupils of the 153 councils by need, phase and category: council_code, stream, need, phase, category, pupils, status.
+    """Pupils of the 153 councils: council_code, stream, need, phase, category, pupils, status.
 
-    Stream ehcp: completed plans of one of ``JANUARIES``, summing to ``completed_totals``. Stream ap (need AP): pupils in
-    AP without a plan, categories ap and unlocated_ap; after January 2023 the last count is carried (forecast).
+    Stream ehcp: completed plans of a January from 2022 to 2025, summing to ``completed_totals``. Stream ap (need AP):
+    pupils in AP without a plan, categories ap and unlocated_ap; after January 2023 the last count is carried on.
+    ``assumptions`` (None = the defaults) matter for the ap stream only. Raises ValueError for another January.
     """
     codes = list(all_councils(data)["council_code"])
-    tables = council_tables.tables(data, min(january, ap_stream.LAST_COUNTED))
-    plans = _frame(_by_phase(tables[january]), council_code=codes, need=NEEDS, phase=list(PHASES), category=CATEGORIES)
-    ap = _frame(
-        _ap_pupils(data, january, tables, assumptions or default_assumptions()),
+    by_january = tables(data)
+    plans = _rows(_by_phase(by_january[_completed(january)]), council_code=codes, need=NEEDS, phase=list(PHASES), category=CATEGORIES)
+    ap = _rows(
+        _ap_pupils(data, january, by_january, assumptions or default_assumptions()),
         council_code=codes,
         phase=ap_stream.PHASES,
         category=ap_stream.CATEGORIES,
     )
     plans = plans.assign(stream="ehcp", status="derived")
     ap = ap.assign(stream="ap", need="AP", status=_ap_status(january))
-    return pd.concat([plans, ap], ignore_index=True)[["council_code", "stream", "need", "phase", "category", "pupils", "status"]]
+    both = pd.concat([plans, ap], ignore_index=True)[["council_code", "stream", "need", "phase", "category", "pupils", "status"]]
+    return both[both["pupils"] > 0].reset_index(drop=True)
 
 
 def pupils_table(
@@ -82,27 +88,30 @@ def pupils_table(
 ) -> pd.DataFrame:
     """Pupils by area, stream, need, phase and year in the Pupils schema, scenario central.
 
-    The base year (whose January is ``base_january``) and every planning year: observed to January 2025 (completed,
-    derived), forecast after. ``councils`` are ONS codes (None = England). Rows without any pupil are left out.
+    The base year (whose January is ``base_january``) and every planning year: completed to January 2025 (derived),
+    forecast after. ``councils`` are ONS codes (None = England). Rows without any pupil are left out.
     """
-    januaries = [base_january, *(start_of(year) + 1 for year in academic_years)]
+    januaries = [_completed(base_january), *(start_of(year) + 1 for year in academic_years)]
     codes = list(all_councils(data)["council_code"])
-    tables = council_tables.tables(data, min(base_january, ap_stream.LAST_COUNTED))
-    by_year = _groups_by_january(tables, codes, [january for january in januaries if january > JANUARIES[-1]])
+    by_january = tables(data)
+    groups = _groups(by_january, codes, [january for january in januaries if january > JANUARIES[-1]])
     shares = area_shares(data, level, assumptions, councils).pivot(index=["council_code", "area_id"], columns="phase", values="share")
-    shares = shares[list(PHASES)]
-    rows = [codes.index(code) for code in shares.index.get_level_values("council_code")]
-    areas, share = shares.index.get_level_values("area_id").to_numpy(), shares.to_numpy()
+    places = [codes.index(code) for code in shares.index.get_level_values("council_code")]
+    areas = list(shares.index.get_level_values("area_id"))
+    share = shares[list(PHASES)].to_numpy(float)[:, None, :, None]
     parts = []
     for january in januaries:
-        year = academic_year(january - 1)
-        plans = by_year[january][rows] * share[:, None, :, None]
-        parts.append(_pupil_rows(plans, areas, NEEDS, "ehcp", year, "derived" if january <= JANUARIES[-1] else "forecast"))
-        ap = np.zeros((len(codes), 1, len(PHASES), len(GROUPS)))
-        places = [list(PHASES).index(phase) for phase in ap_stream.PHASES]
-        ap[:, 0, places, 0] = _ap_pupils(data, january, tables, assumptions).sum(axis=2)
-        parts.append(_pupil_rows(ap[rows] * share[:, None, :, None], areas, ("AP",), "ap", year, _ap_status(january)))
+        observed = "derived" if january <= JANUARIES[-1] else "forecast"
+        parts.append(_pupil_rows(groups[january][places] * share, areas, NEEDS, "ehcp", january, observed))
+        ap = _ap_as_placed(_ap_pupils(data, january, by_january, assumptions))
+        parts.append(_pupil_rows(ap[places] * share, areas, ("AP",), "ap", january, _ap_status(january)))
     return pd.concat(parts, ignore_index=True)
+
+
+def _completed(january: int) -> int:
+    if january not in JANUARIES:
+        raise ValueError(f"the plans of January {january} can't be completed; those of {', '.join(map(str, JANUARIES))} can")
+    return january
 
 
 def _by_phase(table: Figures) -> Figures:
@@ -115,28 +124,36 @@ def _by_group(table: Figures) -> Figures:
     return np.concatenate([table[..., : len(PLACED)].sum(axis=-1, keepdims=True), table[..., len(PLACED) :]], axis=-1)
 
 
-def _groups_by_january(tables: dict[int, Figures], codes: list[str], later: Sequence[int]) -> dict[int, Figures]:
-    """[council, need, phase, group] by January: observed ones, and later ones with the last mix of needs and phases."""
-    by_january = {january: _by_group(_by_phase(table)) for january, table in tables.items()}
+def _groups(by_january: Mapping[int, Figures], codes: list[str], later: Sequence[int]) -> dict[int, Figures]:
+    """[council, need, phase, group] by January; the later ones carried forward with the last mix of needs and phases."""
+    groups = {january: _by_group(_by_phase(table)) for january, table in by_january.items()}
     if not later:
-        return by_january
+        return groups
     history = pd.concat(
-        _frame(table.sum(axis=(1, 2)), keep_zero=True, council_code=codes, category=GROUPS).assign(january=january)
-        for january, table in by_january.items()
+        _rows(table.sum(axis=(1, 2)), council_code=codes, category=GROUPS).assign(january=january) for january, table in groups.items()
     )
     ahead = carry_forward(history, later).set_index(["january", "council_code", "category"])["pupils"]
-    last = by_january[JANUARIES[-1]]
+    last = groups[JANUARIES[-1]]
     base = last.sum(axis=(1, 2))
     for january in later:
-        grown = ahead.loc[january].unstack().reindex(index=codes, columns=list(GROUPS)).to_numpy(float)
+        index = pd.MultiIndex.from_product([[january], codes, list(GROUPS)])
+        grown = ahead.reindex(index).to_numpy(float).reshape(base.shape)
         growth = np.divide(grown, base, out=np.zeros_like(base), where=base > 0)
-        by_january[january] = last * growth[:, None, None, :]
-    return by_january
+        groups[january] = last * growth[:, None, None, :]
+    return groups
 
 
-def _ap_pupils(data: Path, january: int, tables: dict[int, Figures], assumptions: Assumptions) -> Figures:
-    plans = tables[min(january, ap_stream.LAST_COUNTED)].sum(axis=(1, 2))
+def _ap_pupils(data: Path, january: int, by_january: Mapping[int, Figures], assumptions: Assumptions) -> Figures:
+    """[council, phase, category] of the ap stream."""
+    plans = by_january[min(january, ap_stream.LAST_COUNTED)].sum(axis=(1, 2))
     return ap_stream.pupils_without_plan(data, january, plans.sum(axis=1), plans[:, CATEGORIES.index("ap")], assumptions)
+
+
+def _ap_as_placed(ap: Figures) -> Figures:
+    """[council, AP phase, category] -> [council, need AP, phase, group]: all of them placed."""
+    placed = np.zeros((len(ap), 1, len(PHASES), len(GROUPS)))
+    placed[:, 0, [list(PHASES).index(phase) for phase in ap_stream.PHASES], 0] = ap.sum(axis=2)
+    return placed
 
 
 def _ap_status(january: int) -> str:
@@ -157,30 +174,23 @@ def _totals(table: pd.DataFrame) -> Totals:
     }
 
 
-def _frame(figures: Figures, keep_zero: bool = False, **axes: Sequence[str]) -> pd.DataFrame:
-    """An array as rows, one column per axis and ``pupils``; cells without pupils are left out."""
-    index = pd.MultiIndex.from_product(axes.values(), names=list(axes))
-    table = pd.Series(figures.ravel(), index=index, name="pupils").reset_index()
-    return table if keep_zero else table[table["pupils"] > 0].reset_index(drop=True)
+def _rows(figures: Figures, **axes: Sequence[str]) -> pd.DataFrame:
+    """An array as rows: one column per axis, and ``pupils``."""
+    index = pd.MultiIndex.from_product([list(axis) for axis in axes.values()], names=list(axes))
+    return pd.Series(figures.ravel(), index=index, name="pupils").reset_index()
 
 
-def _pupil_rows(figures: Figures, areas: Figures, needs: Sequence[str], stream: str, year: str, status: str) -> pd.DataFrame:
-    """[area, need, phase, group] as rows of the Pupils table."""
+def _pupil_rows(figures: Figures, areas: Sequence[str], needs: Sequence[str], stream: str, january: int, status: str) -> pd.DataFrame:
+    """[area, need, phase, group] as rows of the Pupils table, without the rows that hold no pupil."""
     area, need, phase = np.nonzero(figures.any(axis=3))
     cells = figures[area, need, phase]
 
-    return pd.DataFrame(
-        {
-            "area_id": pd.Series(areas, dtype="str").take(area).reset_index(drop=True),
-            "stream": pd.Series(stream, index=range(len(area)), dtype="str"),
-            "need": pd.Series(list(needs), dtype="str").take(need).reset_index(drop=True),
-            "phase": pd.Series(list(PHASES), dtype="str").take(phase).reset_index(drop=True),
-            "academic_year": pd.Series(year, index=range(len(area)), dtype="str"),
-            "scenario": pd.Series("central", index=range(len(area)), dtype="str"),
-            "pupils_placed": cells[:, 0],
-            "pupils_mainstream": cells[:, 1],
-            "pupils_further_education": cells[:, 2],
-            "pupils_elsewhere": cells[:, 3],
-            "status": pd.Series(status, index=range(len(area)), dtype="str"),
-        }
-    )
+    def text(names: Sequence[str], places: np.ndarray) -> pd.Series:
+        return pd.Series(names, dtype="str").take(places).reset_index(drop=True)
+
+    rows = {"area_id": text(areas, area), "need": text(needs, need), "phase": text(list(PHASES), phase)}
+    constant = {"stream": stream, "academic_year": academic_year(january - 1), "scenario": "central", "status": status}
+    pupils = {f"pupils_{group}": cells[:, place] for place, group in enumerate(GROUPS)}
+    table = pd.DataFrame({**rows, **constant, **pupils})
+    names = ["area_id", "stream", "need", "phase", "academic_year", "scenario", *pupils, "status"]
+    return table[names]

@@ -99,16 +99,17 @@ def _lsoas(data: Path, level: str, councils: Collection[str] | None) -> pd.DataF
         raise InputError([InputProblem("level", "no such level", f"Give one of {', '.join(LEVELS)}.", value=level)])
     table = small_areas.lsoas(data)
     table = table.assign(area_id=table[f"{level}_code"], area_name=table[f"{level}_name"])
-    return table if councils is None else table[table["council_code"].isin(list(councils))]
+    return table if councils is None else pd.DataFrame(table[table["council_code"].isin(list(councils))])
 
 
 def _shares(lsoas: pd.DataFrame, risk: Sequence[float]) -> pd.DataFrame:
     weight = np.asarray(risk)[lsoas["imd_decile"].to_numpy(int) - 1]
     keys = [lsoas["area_id"], lsoas["council_code"]]
-    parts = []
+    parts: list[pd.DataFrame] = []
     for phase in PHASES:
-        people = (lsoas[POPULATION_OF_PHASE[phase]] * weight).groupby(keys).sum()
-        parts.append((people / people.groupby("council_code").transform("sum")).rename("share").reset_index().assign(phase=phase))
+        people = (lsoas[POPULATION_OF_PHASE[phase]] * weight).groupby(keys).sum().rename("share")
+        share = people / people.groupby("council_code").transform("sum")
+        parts.append(share.reset_index().assign(phase=phase))
     return pd.concat(parts, ignore_index=True)[["area_id", "council_code", "phase", "share"]]
 
 

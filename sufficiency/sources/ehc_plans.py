@@ -13,6 +13,7 @@ import pandas as pd
 
 from sufficiency.sources import files
 from sufficiency.sources.boundaries import current_codes
+from sufficiency.tables.problems import InputError, InputProblem
 
 WHERE: Mapping[str, Mapping[str, str]] = {
     "as published": {
@@ -73,6 +74,7 @@ CATEGORIES = (
 )
 PLACED = CATEGORIES[:5]
 NOT_RECORDED = "not_recorded"
+UNKNOWN = "unknown"
 
 CATEGORY_OF_LABEL: Mapping[str, str] = {
     "Special - LA maintained": "state_special",
@@ -112,7 +114,7 @@ NEED_COLUMNS: Mapping[str, str] = {
     "number_sld": "SLD",
     "number_spld": "SPLD",
     "number_vi": "VI",
-    "number_need_unknown": "unknown",
+    "number_need_unknown": UNKNOWN,
 }
 
 
@@ -144,7 +146,7 @@ def _caseload(data: Path, topic: str) -> pd.DataFrame:
 
 
 def needs(data: Path) -> pd.DataFrame:
-    """Plans by council and primary need: january, council_code, need, pupils; ``unknown`` is a need here."""
+    """Plans by council and primary need: january, council_code, need, pupils; a need may be unknown."""
     return _needs(data, ALL_PLANS)
 
 
@@ -156,23 +158,27 @@ def needs_by_category(data: Path) -> pd.DataFrame:
     table["category"] = table["breakdown"].map(CATEGORY_OF_LABEL).mask(elsewhere, "elsewhere")
     unknown = table.loc[table["category"].isna() & ~total, "breakdown"].unique()
     if len(unknown):
-        raise files.InputError(
+        raise InputError(
             [
-                files.InputProblem(
+                InputProblem(
                     "needs", "unknown type of placement", "Add it to the reader's table of labels.", column="breakdown", value=label
                 )
                 for label in unknown
             ]
         )
-    table = table[~total]
-    keys = ["january", "council_code", "need", "category"]
-    return table.groupby(keys, as_index=False)["pupils"].agg(lambda figures: figures.sum(skipna=False))
+    return sums(table[~total], ["january", "council_code", "need", "category"], ["pupils"]).reset_index()
 
 
 def needs_by_age(data: Path) -> pd.DataFrame:
     """As ``needs`` by age in years."""
     table = _needs(data, BY_AGE)
     return table.assign(age=_age(table["breakdown"])).drop(columns="breakdown")
+
+
+def sums(table: pd.DataFrame, keys: list[str], columns: list[str]) -> pd.DataFrame:
+    """Sums by key; empty as soon as one part is not available."""
+    groups = table.groupby(keys)[columns]
+    return groups.sum().where(groups.count().eq(groups.size(), axis=0))
 
 
 def _needs(data: Path, topic: str) -> pd.DataFrame:

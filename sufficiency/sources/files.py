@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from sufficiency.case import Source
@@ -199,15 +200,14 @@ def numbers(table: pd.DataFrame, columns: Iterable[str], file: str) -> pd.DataFr
     """
     table = table.copy()
     problems = []
+    rows = table.index.tolist()
     for column in columns:
         text = table[column].astype(str).str.strip().str.replace(",", "")
         figures = pd.to_numeric(text.where(~text.str.lower().isin(NOT_A_FIGURE)), errors="coerce")
-        strange = figures.isna() & ~text.str.lower().isin(NOT_A_FIGURE | {"nan"})
+        strange = np.flatnonzero(figures.isna() & ~text.str.lower().isin(NOT_A_FIGURE | {"nan"}))
+        remedy = "Give a number, or x when it is not available."
         problems += [
-            InputProblem(
-                file, "not a figure", "Give a number, or x when it is not available.", row=int(row) + 2, column=column, value=value
-            )
-            for row, value in text[strange].items()
+            InputProblem(file, "not a figure", remedy, row=rows[place] + 2, column=column, value=text.iloc[place]) for place in strange
         ]
         table[column] = figures
     if problems:
