@@ -42,7 +42,7 @@ def pupils_without_plan(data: Path, january: int, plans: Figures, plans_in_ap: F
     arranged = arranged * assumptions.number("ap.full_time_share_school_arranged")
 
     share = assumptions.table("ap.phase_share")
-    phases = shares(np.array([share[phase] for phase in PHASES]), 0, np.ones(len(PHASES)))
+    phases = shares(np.array([share[phase] for phase in PHASES]), 0)
     located = without[:, None] * phases
     unlocated = arranged[:, None] * phases + funded[:, None] * _funded_phases(data, codes)
     return np.stack([located, unlocated], axis=2)

@@ -150,8 +150,7 @@ def _placements_shared_out(table: Figures, england: Figures) -> Figures:
     """
     recorded, missing = table[..., :-1], table[..., -1:]
     of_age = recorded.sum(axis=1, keepdims=True)
-    fallback = np.where(of_age.sum(axis=-1, keepdims=True) > 0, of_age, england)
-    return np.asarray(recorded + missing * shares(recorded, 3, fallback))
+    return np.asarray(recorded + missing * shares(recorded, 3, of_age, england))
 
 
 def _ages_shared_out(category_age: Figures) -> Figures:
@@ -175,8 +174,9 @@ def _gaps_filled(by_age: Figures, codes: list[str], caseload: pd.DataFrame, late
 
 
 def _from_ages(latest: Figures, category_age: Figures) -> Figures:
-    """Needs of January 2025 within each age and category."""
-    return np.asarray(shares(latest, 1, latest.sum(axis=0)) * category_age[:, None])
+    """Needs of January 2025 within each age and category; where there were none, England's of that age."""
+    england = latest.sum(axis=0)
+    return np.asarray(shares(latest, 1, england, england.sum(axis=2, keepdims=True)) * category_age[:, None])
 
 
 def _categories(caseload: pd.DataFrame, january: int, codes: list[str], later: Figures) -> Figures:
@@ -199,7 +199,7 @@ def _split(table: pd.DataFrame, codes: list[str], later: Figures) -> Figures:
     for ended, successors in SUCCESSORS.items():
         if ended in table.index:
             parts = later[[codes.index(code) for code in successors]]
-            result.loc[list(successors)] = table.loc[ended].to_numpy(float) * shares(parts, 0, np.ones_like(parts))
+            result.loc[list(successors)] = table.loc[ended].to_numpy(float) * shares(parts, 0)
     return result.to_numpy()
 
 

@@ -56,7 +56,7 @@ def flags(data: Path, januaries: Iterable[int], only: Collection[str] | None = N
     flagged = []
     for flag, (odd, wording) in found.items():
         rows = table[odd & wanted]
-        details = [wording.format(**row) for row in rows.to_dict("records")]
+        details = [wording.format_map({str(name): value for name, value in row.items()}) for row in rows.to_dict("records")]
         flagged.append(rows[keys].assign(council_name=rows["council_code"].map(names), flag=flag, detail=details))
     columns = ["council_code", "council_name", "january", "flag", "detail"]
     return pd.DataFrame(pd.concat(flagged)[columns]).sort_values(["january", "council_code"], ignore_index=True)

@@ -32,8 +32,14 @@ def fit(seed: Figures, margins: Sequence[Figures], tolerance: float = 1e-6, most
     raise ArithmeticError(f"margins can't be met: {worst:.3g} off after {most_rounds} rounds")
 
 
-def shares(table: Figures, axis: int, fallback: Figures) -> Figures:
-    """``table`` as shares along ``axis``; where it sums to zero, the shares of ``fallback`` (same shape or broadcast)."""
-    total = table.sum(axis=axis, keepdims=True)
-    filled = np.where(total > 0, table, np.broadcast_to(fallback, table.shape))
-    return np.asarray(filled / filled.sum(axis=axis, keepdims=True))
+def shares(table: Figures, axis: int, *fallbacks: Figures) -> Figures:
+    """``table`` as shares along ``axis``, which sum to 1.
+
+    Where it sums to zero (or is not available): the shares of the first of ``fallbacks`` that does not, then equal ones.
+    """
+    result = np.full(table.shape, 1 / table.shape[axis])
+    for figures in (*reversed(fallbacks), table):
+        whole = np.broadcast_to(figures, table.shape)
+        total = whole.sum(axis=axis, keepdims=True)
+        result = np.divide(whole, total, out=result, where=np.broadcast_to(total > 0, table.shape))
+    return result

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -29,10 +28,17 @@ PHASE_OF_GROUP = ("EY", "PRI", "SEC", "P16", "P19", "P19")
 """Phase of each age group of ``council_tables``."""
 GROUPS = ("placed", "mainstream", "further_education", "elsewhere")
 """What the Pupils table tells apart; ``placed`` is the sum of the five placed categories."""
-Totals: TypeAlias = dict[str, dict[str, float | None]]
+TOTALS = {
+    "ehc_plans": "ehc_plans",
+    "special_state": "state_special",
+    "special_independent": "independent_special",
+    "special_non_maintained": "non_maintained",
+    "not_recorded": NOT_RECORDED,
+}
+"""Key of the totals -> column of the caseload."""
 
 
-def published_totals(data: Path, january: int) -> Totals:
+def published_totals(data: Path, january: int) -> dict[str, dict[str, float | None]]:
     """Plans of a January as printed, by council code and England.
 
     Keys: ehc_plans, special_state, special_independent, special_non_maintained, not_recorded. None = not available:
@@ -43,17 +49,21 @@ def published_totals(data: Path, january: int) -> Totals:
     needs = ehc_plans.needs_by_category(data)
     needs = needs[(needs["january"] == january) & (needs["category"] == NOT_RECORDED)]
     table[NOT_RECORDED] = table[NOT_RECORDED].fillna(needs.groupby("council_code")["pupils"].sum())
-    today = list(all_councils(data)["council_code"])
-    return _totals(table.reindex(sorted({*table.index, *today})))
+    table = table.reindex(sorted({*table.index, *all_councils(data)["council_code"]}))
+    return {
+        str(code): {key: None if pd.isna(row[column]) else float(row[column]) for key, column in TOTALS.items()}
+        for code, row in table.iterrows()
+    }
 
 
-def completed_totals(data: Path, january: int) -> Totals:
+def completed_totals(data: Path, january: int) -> dict[str, dict[str, float]]:
     """As ``published_totals`` for the 153 councils of today, not-recorded plans shared out; England is their sum. Derived."""
     table = pd.DataFrame(
         tables(data)[_completed(january)].sum(axis=(1, 2)), index=all_councils(data)["council_code"], columns=list(CATEGORIES)
     )
     table.loc[ENGLAND] = table.sum()
-    return _totals(table.assign(ehc_plans=table.sum(axis=1), not_recorded=0.0))
+    table = table.assign(ehc_plans=table.sum(axis=1), not_recorded=0.0)
+    return {str(code): {key: float(row[column]) for key, column in TOTALS.items()} for code, row in table.iterrows()}
 
 
 def council_placements(data: Path, january: int, assumptions: Assumptions | None = None) -> pd.DataFrame:
@@ -158,20 +168,6 @@ def _ap_as_placed(ap: Figures) -> Figures:
 
 def _ap_status(january: int) -> str:
     return "estimated" if january <= ap_stream.LAST_COUNTED else "forecast"
-
-
-def _totals(table: pd.DataFrame) -> Totals:
-    columns = {
-        "ehc_plans": "ehc_plans",
-        "special_state": "state_special",
-        "special_independent": "independent_special",
-        "special_non_maintained": "non_maintained",
-        "not_recorded": NOT_RECORDED,
-    }
-    return {
-        str(code): {name: None if pd.isna(row[column]) else float(row[column]) for name, column in columns.items()}
-        for code, row in table.iterrows()
-    }
 
 
 def _rows(figures: Figures, **axes: Sequence[str]) -> pd.DataFrame:
