@@ -26,7 +26,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import geopandas as gpd
 import pandas as pd
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from sufficiency.assumptions import Assumptions, default_assumptions, read_overrides
 from sufficiency.tables.problems import InputError, InputProblem
@@ -170,12 +170,20 @@ class _Description(BaseModel):
     name: str
     level: Literal["lsoa", "msoa"]
     base_january: int = Field(ge=2000, le=2100)
-    academic_years: Annotated[tuple[Annotated[str, Field(pattern=ACADEMIC_YEAR)], ...], Field(min_length=1)]
+    academic_years: tuple[Annotated[str, Field(pattern=ACADEMIC_YEAR)], ...]
     programme: str
     price_base: str = Field(pattern=FINANCIAL_YEAR)
     disclosure: Literal["open", "protected"]
     notes: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
+
+    @field_validator("academic_years")
+    @classmethod
+    def at_least_one(cls, years: tuple[str, ...]) -> tuple[str, ...]:
+        """A plan needs a year to plan for."""
+        if not years:
+            raise ValueError("no planning year is given")
+        return years
 
 
 def _read_description(path: Path) -> _Description:

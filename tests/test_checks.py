@@ -360,9 +360,9 @@ FAULTS: dict[str, Fault] = {
     ),
     "journey without minutes": ("V23", lambda c: changed(c, "travel", 0, minutes=None), "error", "contradict", None, 2),
     "unreachable with minutes": ("V23", lambda c: changed(c, "travel", 0, status="unreachable"), "error", "contradict", None, 2),
-    "journey in no time": ("V23", lambda c: changed(c, "travel", 0, minutes=0), "error", "takes no time", "A1 to 100001", 2),
-    "metres given for km": ("V23", lambda c: changed(c, "travel", 1, km=0.5), "warning", "shorter than the straight", "A1 to 100002", 3),
-    "hours given for minutes": ("V23", lambda c: changed(c, "travel", 1, minutes=0.2), "warning", "faster than", "A1 to 100002", 3),
+    "journey in no time": ("V23", lambda c: changed(c, "travel", 0, minutes=0), "error", "takes no time", "A1, 100001", 2),
+    "metres given for km": ("V23", lambda c: changed(c, "travel", 1, km=0.5), "warning", "shorter than the straight", "A1, 100002", 3),
+    "hours given for minutes": ("V23", lambda c: changed(c, "travel", 1, minutes=0.2), "warning", "faster than", "A1, 100002", 3),
     "area without journeys": ("V23", lambda c: without(c, "travel", lambda t: t["area_id"] != "A2"), "error", "no journey in", "A2", 3),
     "site without journeys": (
         "V23",

@@ -105,11 +105,18 @@ class Evidence:
         values: pd.Series[Any] | None = None,
         level: str = "error",
     ) -> list[InputProblem]:
-        """A problem per row of a case table where ``broken`` is true; ``values`` (by default of ``column``) are shown."""
-        rows = [int(position) + 2 for position in broken.to_numpy().nonzero()[0]]
-        if values is None and column is not None:
-            values = getattr(self.case, table)[column]
-        shown = None if values is None else [_short(value) for value in values[broken.to_numpy()]]
+        """A problem per row of a case table where ``broken`` is true; ``values`` are shown, by default those of ``column``.
+
+        ``column`` may name several, joined by ", ".
+        """
+        where = broken.to_numpy().nonzero()[0]
+        rows = [int(position) + 2 for position in where]
+        shown: list[str] | None = None
+        if values is not None:
+            shown = [_short(value) for value in values.iloc[where]]
+        elif column is not None:
+            cells = getattr(self.case, table)[column.split(", ")].iloc[where]
+            shown = [", ".join(_short(value) for value in row) for row in cells.itertuples(index=False, name=None)]
         return problems_at_rows(file_of(table), rows, shown, message, remedy, column=column, level=level)
 
 

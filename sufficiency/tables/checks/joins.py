@@ -99,7 +99,8 @@ def designations_fit(evidence: Evidence) -> Findings:
     offered = offers(case.pools.rename(columns={"pool_id": "id"}))
     allowed = set(zip(offered["id"], offered["need_group"], offered["phase"], strict=True))
     groups = case.placements[["pool_id", "need_group", "phase"]].drop_duplicates()
-    outside = {key for key in groups.itertuples(index=False, name=None) if key not in allowed and key[0] in set(case.pools["pool_id"])}
+    pools = set(case.pools["pool_id"])
+    outside = {key for key in groups.itertuples(index=False, name=None) if key not in allowed and key[0] in pools}
     if outside:
         index = pd.MultiIndex.from_frame(case.placements[["pool_id", "need_group", "phase"]])
         broken = pd.Series(index.isin(list(outside)) & (case.placements["pupils"] > 0).to_numpy())

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from sufficiency.case import file_of
@@ -27,14 +28,14 @@ def travel_complete(evidence: Evidence) -> Findings:
     yield from evidence.problems("travel", unreachable != travel["minutes"].isna(), message, remedy, "minutes")
     sites = _sites(evidence)
     straight = _straight_km(evidence, sites)
-    pair = travel["area_id"] + " to " + travel["site_id"]
+    pair = "area_id, site_id"
     message, remedy = "takes no time although the places lie apart", "Give minutes, one way."
-    yield from evidence.problems("travel", (travel["minutes"] == 0) & (straight > 0.5), message, remedy, "minutes", pair)
+    yield from evidence.problems("travel", (travel["minutes"] == 0) & (straight > 0.5), message, remedy, pair)
     message, remedy = "is shorter than the straight line", "Check that km are kilometres and coordinates metres."
-    yield from evidence.problems("travel", travel["km"] < 0.9 * straight - 1, message, remedy, "km", pair, level="warning")
+    yield from evidence.problems("travel", travel["km"] < 0.9 * straight - 1, message, remedy, pair, level="warning")
     message, remedy = f"is faster than {FASTEST_KMH:.0f} km/h", "Check that minutes are minutes and km are kilometres."
     fast = (straight > 1) & (straight > FASTEST_KMH / 60 * travel["minutes"])
-    yield from evidence.problems("travel", fast, message, remedy, "minutes", pair, level="warning")
+    yield from evidence.problems("travel", fast, message, remedy, pair, level="warning")
     yield from _holes(evidence, sites)
     yield NotRun("journeys in both directions", "asymmetry")
     yield NotRun("distances from points to the road network", "snapping")
@@ -50,21 +51,24 @@ def demand_within_reach(evidence: Evidence) -> Findings:
     offered = _suitable_offers(evidence)
     limits, extra = case.assumptions.table("travel.limit_min"), case.assumptions.number("travel.soft_extra_min")
     area, areas = pd.factorize(case.travel["area_id"])
+    site, sites = pd.factorize(case.travel["site_id"])
+    wanted["area"], offered["site"] = _positions(wanted["area_id"], areas), _positions(offered["id"], sites)
     minutes = case.travel["minutes"].to_numpy(dtype=float)
-    for group, of_group in wanted.groupby("need_group"):
-        missed = []
-        for phase, rows in of_group.groupby("phase"):
-            serving = set(offered.loc[(offered["need_group"] == group) & (offered["phase"] == phase), "id"])
-            near = case.travel["site_id"].isin(serving).to_numpy() & (minutes <= limits[str(phase)] + extra)
-            missed.append(rows[~rows["area_id"].isin(set(areas[np.unique(area[near])]))])
-        lost = pd.concat(missed)
-        if len(lost):
-            some = ", ".join(sorted(set(lost["area_id"]))[:5])
-            phases = ", ".join(f"{phase} {pupils:,.1f}" for phase, pupils in lost.groupby("phase")["pupils"].sum().items())
-            reached = "reach no suitable setting or project site"
-            message = f"{lost['pupils'].sum():,.1f} pupils in {lost['area_id'].nunique():,} areas {reached} ({phases})"
-            remedy = f"Add a project nearby, or expect unlocated places and unmet need there (areas {some})."
-            yield InputProblem(file_of("travel"), message, remedy, column="need_group", value=str(group), level="warning")
+    lost = []
+    for (group, phase), rows in wanted.groupby(["need_group", "phase"], sort=False):
+        of_group = offered[(offered["need_group"] == group) & (offered["phase"] == phase) & (offered["site"] >= 0)]
+        serving = np.zeros(len(sites), dtype=bool)
+        serving[of_group["site"]] = True
+        reached = np.zeros(len(areas) + 1, dtype=bool)  # the last stands for areas without any journey
+        reached[area[serving[site] & (minutes <= limits[str(phase)] + extra)]] = True
+        lost.append(rows[~reached[rows["area"]]])
+    for group, rows in pd.concat([wanted[:0], *lost]).groupby("need_group"):
+        some = ", ".join(sorted(set(rows["area_id"]))[:5])
+        phases = ", ".join(f"{phase} {pupils:,.1f}" for phase, pupils in rows.groupby("phase")["pupils"].sum().items())
+        few = f"{rows['pupils'].sum():,.1f} pupils in {rows['area_id'].nunique():,} areas"
+        message = f"{few} reach no suitable setting or project site ({phases})"
+        remedy = f"Add a project nearby, or expect unlocated places and unmet need there (areas {some})."
+        yield InputProblem(file_of("travel"), message, remedy, column="need_group", value=str(group), level="warning")
 
 
 def _sites(evidence: Evidence) -> pd.DataFrame:
@@ -78,12 +82,20 @@ def _sites(evidence: Evidence) -> pd.DataFrame:
 
 def _straight_km(evidence: Evidence, sites: pd.DataFrame) -> pd.Series[float]:
     """Straight line of each journey of the table in km; empty for an unknown area or site."""
-    areas = evidence.case.areas.set_index("area_id")
-    places = sites.set_index("site_id")
-    travel = evidence.case.travel
-    east = travel["area_id"].map(areas["easting_m"]) - travel["site_id"].map(places["easting_m"])
-    north = travel["area_id"].map(areas["northing_m"]) - travel["site_id"].map(places["northing_m"])
-    return pd.Series(np.hypot(east, north) / 1000, index=travel.index)
+    areas, travel = evidence.case.areas, evidence.case.travel
+    ends = []
+    for ids, points, name in ((travel["area_id"], areas, "area_id"), (travel["site_id"], sites, "site_id")):
+        where = _positions(ids, points[name])
+        point = points[["easting_m", "northing_m"]].to_numpy(dtype=float)[where]
+        ends.append(np.where((where >= 0)[:, None], point, np.nan))
+    return pd.Series(np.hypot(*(ends[0] - ends[1]).T) / 1000, index=travel.index)
+
+
+def _positions(ids: pd.Series[str], among: pd.Series[str] | pd.Index[str]) -> NDArray[np.int64]:
+    """Position of each id among unique ids, -1 where there is none."""
+    code, unique = pd.factorize(ids)
+    positions: NDArray[np.int64] = pd.Index(among).get_indexer(unique)[code]
+    return positions
 
 
 def _holes(evidence: Evidence, sites: pd.DataFrame) -> Findings:
@@ -91,24 +103,24 @@ def _holes(evidence: Evidence, sites: pd.DataFrame) -> Findings:
     case = evidence.case
     placed = evidence.demand[evidence.demand["pupils"] > 0]["area_id"].unique()
     areas = case.areas[case.areas["area_id"].isin(set(placed))].reset_index(drop=True)
-    lonely = case.areas["area_id"].isin(set(areas["area_id"]) - set(case.travel["area_id"]))
+    lonely = case.areas["area_id"].isin(set(areas["area_id"]) - set(case.travel["area_id"].unique()))
     message, remedy = "has pupils but no journey in travel.parquet", "Add its journeys."
     yield from evidence.problems("areas", lonely, message, remedy, "area_id")
-    for site in sorted(set(sites["site_id"]) - set(case.travel["site_id"])):
+    for site in sorted(set(sites["site_id"]) - set(case.travel["site_id"].unique())):
         message, remedy = "no journey leads to this site: it can never be used", "Add its journeys."
         yield InputProblem(file_of("travel"), message, remedy, column="site_id", value=site, level="warning")
     if areas.empty or sites.empty:
         return
     near = cKDTree(areas[["easting_m", "northing_m"]]).query_ball_tree(cKDTree(sites[["easting_m", "northing_m"]]), 1000 * NEAR_KM)
-    count = np.array([len(found) for found in near])
-    pairs = pd.MultiIndex.from_arrays(
-        [areas["area_id"].repeat(count), sites["site_id"].take(np.concatenate([np.asarray(found, dtype=int) for found in near]))],
-        names=["area_id", "site_id"],
-    )
-    missing = pairs.difference(pd.MultiIndex.from_frame(case.travel[["area_id", "site_id"]]), sort=False)
+    area = np.repeat(np.arange(len(areas)), [len(found) for found in near])
+    site = np.concatenate([np.asarray(found, dtype=np.int64) for found in near])
+    given_area, given_site = _positions(case.travel["area_id"], areas["area_id"]), _positions(case.travel["site_id"], sites["site_id"])
+    known = (given_area >= 0) & (given_site >= 0)
+    given = given_area[known] * len(sites) + given_site[known]
+    missing = np.flatnonzero(~pd.Series(area * len(sites) + site).isin(given))
     if len(missing):
-        message = f"{len(missing):,} of {len(pairs):,} pairs less than {NEAR_KM:.0f} km apart have no journey"
-        some = "; ".join(f"{area} to {site}" for area, site in missing[:5])
+        message = f"{len(missing):,} of {len(area):,} pairs less than {NEAR_KM:.0f} km apart have no journey"
+        some = "; ".join(f"{areas['area_id'][area[pair]]} to {sites['site_id'][site[pair]]}" for pair in missing[:5])
         remedy = f"Add them, with status unreachable where there is no way ({some})."
         yield InputProblem(file_of("travel"), message, remedy, column="area_id, site_id", level="warning")
 
