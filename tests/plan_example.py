@@ -62,7 +62,7 @@ def square_areas(side: int = 8, size_m: float = 3000.0) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(rows, crs="EPSG:27700")
 
 
-def example_case(areas: gpd.GeoDataFrame | None = None, seed: int = 7, settings_per_council: int = 8) -> Case:
+def example_case(areas: gpd.GeoDataFrame | None = None, seed: int = 7, settings_per_council: int = 8, longest_min: float = 90) -> Case:
     """The case of these areas (64 squares in three councils by default), with demand, settings and ten projects a council."""
     areas = square_areas() if areas is None else areas
     rng = np.random.default_rng(seed)
@@ -82,7 +82,7 @@ def example_case(areas: gpd.GeoDataFrame | None = None, seed: int = 7, settings_
             groups = "AP" if kind == "ap" else "|".join(rng.choice([g for g in GROUPS if g != "AP"], size=2, replace=False))
             places = float(rng.integers(20, 160))
             located = {"easting_m": spot["easting_m"], "northing_m": spot["northing_m"]}
-            settings.append({"setting_id": setting_id, "name": f"Setting {'ABCDEFGHIJK'[c]}{i}", "kind": kind, "council_code": council, **located,
+            settings.append({"setting_id": setting_id, "name": f"{SETTING_KINDS[kind].split()[0]} {c}{i}", "kind": kind, "council_code": council, **located,
                              "age_low": 4.0, "age_high": 19.0, "roll": places, "places": places, "roll_status": "fictional", "places_status": "fictional"})  # fmt: skip
             pools.append({"pool_id": f"{setting_id}-1", "setting_id": setting_id, "need_groups": groups, "phases": "PRI|SEC", "places": places, "places_total": places,
                           "growth_per_year": 0.0, "place_cost_gbp_per_year": np.nan, "places_at_risk": 0.0, "at_risk_from": None, "status": "fictional"})  # fmt: skip
@@ -111,7 +111,7 @@ def example_case(areas: gpd.GeoDataFrame | None = None, seed: int = 7, settings_
     pairs = areas[["area_id", "easting_m", "northing_m"]].merge(sites, how="cross", suffixes=("", "_site"))
     km = np.hypot(pairs["easting_m"] - pairs["easting_m_site"], pairs["northing_m"] - pairs["northing_m_site"]) / 1000
     travel = pairs[["area_id", "site_id"]].assign(minutes=2.47 + 0.367 * km + 5.097 * np.sqrt(km), km=km * 1.3, status="estimated")
-    travel = travel[travel["minutes"] < 90]
+    travel = travel[travel["minutes"] < longest_min]
     pupils = pd.DataFrame([
         {"area_id": area, "stream": "ap" if need == "AP" else "ehcp", "need": "PD" if need == "PHYS" else need, "phase": phase, "academic_year": year, "scenario": "central",
          "pupils_placed": 10.0 * share * (0.6 if phase == "PRI" else 0.4) * (1.05**y), "pupils_mainstream": 10.0, "pupils_further_education": 0.0, "pupils_elsewhere": 0.0, "status": "fictional"}

@@ -11,10 +11,12 @@ import pandas as pd
 
 from sufficiency.case import Case
 from sufficiency.plan import Plan, PlanTables
-from sufficiency.terms import INDEPENDENT_KINDS, NEED_GROUPS, PHASE_NAMES, PROJECT_KINDS, academic_year, split_codes, start_of
+from sufficiency.terms import INDEPENDENT_KINDS, NEED_GROUPS, PHASE_NAMES, PROJECT_KINDS, split_codes
 
 ALL: Final = "ALL"
 """All need groups together, or the whole case."""
+
+FIGURE_KEY: Final = ["area_id", "need_group", "academic_year"]
 
 FLOW_PUPILS: Final = 5.0
 """Smaller flows from an area to a setting are not shown."""
@@ -40,13 +42,23 @@ def by_year(table: pd.DataFrame, column: str) -> dict[str, float]:
     return {str(year): float(total) for year, total in table.groupby("academic_year")[column].sum().sort_index().items()}
 
 
+def mean_minutes(travel: pd.DataFrame) -> dict[str, float]:
+    """Mean journey of placed pupils by academic year, minutes one way, from a plan's travel table."""
+    weighted = travel.assign(pupil_minutes=travel["mean_min"] * travel["pupils"])
+    minutes, pupils = by_year(weighted, "pupil_minutes"), by_year(travel, "pupils")
+    return {year: minutes[year] / pupils[year] for year in pupils if pupils[year] > 0}
+
+
 def placed_pupils(tables: PlanTables, case: Case) -> pd.DataFrame:
     """Placements with the pool's ``kind`` and ``setting_id`` and the journey in ``minutes`` (empty where there is no location)."""
-    pools = tables.places[["pool_id", "kind", "setting_id"]].drop_duplicates("pool_id")
-    placed = tables.placements.merge(pools, on="pool_id", how="left", validate="many_to_one")
+    return _with_journeys(tables.placements, tables.places[["pool_id", "kind", "setting_id"]].drop_duplicates("pool_id"), case)
+
+
+def _with_journeys(placements: pd.DataFrame, pools: pd.DataFrame, case: Case) -> pd.DataFrame:
+    placed = placements.merge(pools, on="pool_id", how="left", validate="many_to_one")
     lost = placed.loc[placed["kind"].isna(), "pool_id"].unique()
     if len(lost):
-        raise KeyError(f"pools in placements but not in places: {', '.join(lost[:10])}")
+        raise KeyError(f"pools that hold pupils but are not known: {', '.join(lost[:10])}")
     journeys = case.travel[["area_id", "site_id", "minutes"]].rename(columns={"site_id": "setting_id"})
     return placed.merge(journeys, on=["area_id", "setting_id"], how="left", validate="many_to_one")
 
@@ -57,14 +69,24 @@ def area_figures(tables: PlanTables, case: Case) -> pd.DataFrame:
     Columns: ``pupils`` (placed), ``unmet``, ``independent`` (of those placed), all in pupils;
     ``travellers`` (placed pupils whose setting has a location) and ``pupil_minutes`` (one way, summed over them).
     """
-    placed = placed_pupils(tables, case)
+    unmet = tables.unmet.groupby(FIGURE_KEY)["pupils"].sum().rename("unmet")
+    return _summed(placed_pupils(tables, case), case, unmet)
+
+
+def _summed(placed: pd.DataFrame, case: Case, unmet: pd.Series[float] | None = None) -> pd.DataFrame:
     placed["independent"] = placed["pupils"].where(placed["kind"].isin(INDEPENDENT_KINDS), 0.0)
     placed["travellers"] = placed["pupils"].where(placed["minutes"].notna(), 0.0)
     placed["pupil_minutes"] = placed["pupils"] * placed["minutes"].fillna(0.0)
-    key = ["area_id", "need_group", "academic_year"]
-    figures = placed.groupby(key)[["pupils", "independent", "travellers", "pupil_minutes"]].sum()
-    unmet = tables.unmet.groupby(key)["pupils"].sum().rename("unmet")
-    return _with_totals(figures.join(unmet, how="outer").fillna(0.0).reset_index(), case)
+    figures = placed.groupby(FIGURE_KEY)[["pupils", "independent", "travellers", "pupil_minutes"]].sum()
+    figures = figures.assign(unmet=0.0) if unmet is None else figures.join(unmet, how="outer").fillna(0.0)
+    return _with_totals(figures.reset_index(), case)
+
+
+def base_figures(case: Case) -> pd.DataFrame:
+    """``area_figures`` of the base January, from the case's own placements; nothing is known about unmet need then."""
+    pools = case.pools[["pool_id", "setting_id"]].merge(case.settings[["setting_id", "kind"]], on="setting_id", validate="many_to_one")
+    placed = case.placements.assign(academic_year=case.base_year)
+    return _summed(_with_journeys(placed, pools, case), case)
 
 
 def _with_totals(figures: pd.DataFrame, case: Case) -> pd.DataFrame:
@@ -126,13 +148,3 @@ def project_list(projects: pd.DataFrame, case: Case) -> pd.DataFrame:
     table = table.sort_values(["opens", "places", "project_id"], ascending=[True, False, True], ignore_index=True)
     table.insert(0, "number", range(1, len(table) + 1))
     return table
-
-
-def january(year: str) -> int:
-    """The January in which an academic year's pupils are counted: ``2021/22`` -> 2022."""
-    return start_of(year) + 1
-
-
-def year_before(year: str) -> str:
-    """The academic year before: ``2022/23`` -> ``2021/22``."""
-    return academic_year(start_of(year) - 1)

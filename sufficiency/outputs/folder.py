@@ -21,6 +21,8 @@ import numpy as np
 
 from sufficiency.case import Case
 from sufficiency.outputs.csvw import read_plan_table, write_table
+from sufficiency.outputs.geopackage import write_geopackage
+from sufficiency.outputs.map_page import PageNotBuiltError, write_map
 from sufficiency.plan import Plan, PlanTables
 from sufficiency.tables.plan_schemas import PLAN_SCHEMAS
 from sufficiency.tables.problems import InputError, InputProblem
@@ -29,7 +31,10 @@ SUBFOLDERS: Final = {"plan": ".", "counterfactual": "counterfactual", "rule": "r
 
 
 def write_plan(plan: Plan, case: Case, folder: Path, progress: Callable[[str], None] | None = None) -> None:
-    """Write a plan folder. Replaces an earlier plan of that name; InputError when the folder holds anything else."""
+    """Write a plan folder. Replaces an earlier plan of that name; InputError when the folder holds anything else.
+
+    When the page scripts have not been built, everything but map.html is written and then PageNotBuiltError is raised.
+    """
     folder = Path(folder).resolve()
     _refuse_strangers(folder)
     say = progress or (lambda _: None)
@@ -42,10 +47,16 @@ def write_plan(plan: Plan, case: Case, folder: Path, progress: Callable[[str], N
             (work / subfolder).mkdir(exist_ok=True)
             for name in PLAN_SCHEMAS:
                 write_table(getattr(getattr(plan, variant), name), name, work / subfolder, case)
+        say("Writing plan.gpkg")
+        write_geopackage(plan, case, work / "plan.gpkg")
+        say("Drawing map.html")
+        no_map = _write_map_if_built(plan, case, work / "map.html")
         work.chmod(0o755)
         _take_the_place_of(folder, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+    if no_map:
+        raise no_map
 
 
 def read_plan(folder: Path) -> Plan:
@@ -61,6 +72,15 @@ def read_plan(folder: Path) -> Plan:
         for variant, subfolder in SUBFOLDERS.items()
     }
     return Plan(summary=summary, **tables)
+
+
+def _write_map_if_built(plan: Plan, case: Case, path: Path) -> PageNotBuiltError | None:
+    """A plan may have taken an hour: it is kept even when its map can't be drawn."""
+    try:
+        write_map(plan, case, path)
+    except PageNotBuiltError as error:
+        return error
+    return None
 
 
 def _refuse_strangers(folder: Path) -> None:

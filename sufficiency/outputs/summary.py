@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from sufficiency.case import Case
-from sufficiency.outputs.figures import by_year, project_list
+from sufficiency.outputs.figures import by_year, mean_minutes, project_list
 from sufficiency.outputs.words import cautions, million, percent, verdict
-from sufficiency.plan import Plan, PlanTables
+from sufficiency.plan import Plan
 
 WIDTH: Final = 100
 HEIGHT: Final = 40
@@ -53,18 +53,11 @@ def _years(plan: Plan, case: Case) -> list[str]:
         "Independent avoided": plan.summary["independent_avoided"],
         "Unmet before": by_year(plan.counterfactual.unmet, "pupils"),
         "Unmet with the plan": plan.summary["unmet"],
-        "Minutes before": _minutes(plan.counterfactual),
-        "Minutes with plan": _minutes(plan.plan),
+        "Minutes before": mean_minutes(plan.counterfactual.travel),
+        "Minutes with plan": mean_minutes(plan.plan.travel),
     }
     lines = [f"{'Pupils by year':<20}" + "".join(f"{year:>8}" for year in shown)]
     return lines + [f"{label:<20}" + "".join(f"{values.get(year, 0.0):>8,.0f}" for year in shown) for label, values in rows.items()]
-
-
-def _minutes(tables: PlanTables) -> dict[str, float]:
-    """Mean journey of placed pupils, minutes one way, by year."""
-    travel = tables.travel.assign(pupil_minutes=tables.travel["mean_min"] * tables.travel["pupils"])
-    minutes, pupils = by_year(travel, "pupil_minutes"), by_year(travel, "pupils")
-    return {year: minutes[year] / pupils[year] for year in pupils if pupils[year] > 0}
 
 
 def _kinds(plan: Plan, case: Case) -> list[str]:

@@ -1,0 +1,162 @@
+"""The map as one HTML file that opens from disk and asks the network for nothing.
+
+Python writes the words, tables and data; the page scripts (``web/map``, built by ``make web``) draw the map from them.
+What the map shows also stands in tables, which need no script.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Hashable
+from html import escape
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Any, Final
+
+import pandas as pd
+import shapely
+
+from sufficiency.case import Case
+from sufficiency.outputs.figures import by_year, mean_minutes, project_list
+from sufficiency.outputs.map_data import map_data
+from sufficiency.outputs.words import cautions, is_fictional, million, verdict
+from sufficiency.plan import Plan
+
+PARTS: Final = ("page.html", "page.css", "boot.js", "app.js", "worker.js")
+
+
+class PageNotBuiltError(FileNotFoundError):
+    """The page scripts are missing: ``make web`` builds them."""
+
+
+def write_map(plan: Plan, case: Case, path: Path) -> None:
+    """Write the map page. Raises PageNotBuiltError when the page scripts have not been built."""
+    parts = page_parts()
+    data = map_data(plan, case)
+    blocks = {"about": json.dumps(data.about, ensure_ascii=False, separators=(",", ":")).encode(), **data.blocks}
+    scripts = {"worker": parts["worker.js"].encode(), "app": parts["app.js"].encode()}
+    page = Template(parts["page.html"]).substitute(
+        _words(plan, case),
+        css=parts["page.css"],
+        boot=parts["boot.js"].replace("</script", "<\\/script"),
+        modelled=escape(data.about["modelled"]),
+        **{name: packed(block) for name, block in (blocks | scripts).items()},
+    )
+    path.write_text(page, encoding="utf-8")
+
+
+def page_parts() -> dict[str, str]:
+    """The built page scripts by file name. Raises PageNotBuiltError when they are missing."""
+    folder = resources.files("sufficiency.outputs").joinpath("map", "dist")
+    missing = [name for name in PARTS if not folder.joinpath(name).is_file()]
+    if missing:
+        raise PageNotBuiltError(f"The page scripts of the map are missing ({', '.join(missing)}). Build them with `make web`.")
+    return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in PARTS}
+
+
+def packed(block: bytes) -> str:
+    """A block for a script tag of the page: gzip (without a time stamp, so that the same plan gives the same page), then base64."""
+    return base64.b64encode(gzip.compress(block, compresslevel=9, mtime=0)).decode("ascii")
+
+
+def _words(plan: Plan, case: Case) -> dict[str, str]:
+    years, of = case.academic_years, plan.summary
+    subtitle = f"{years[0]} to {years[-1]}, programme {case.programme}, {case.price_base} prices"
+    sources = [f"{source.title}, {source.edition} ({source.publisher}; {source.licence})" for source in case.sources]
+    outlined = bool(shapely.get_type_id(case.areas.geometry.to_numpy()).min() >= 3)
+    return {
+        "title": escape(f"{case.name}: plan for SEND and AP places"),
+        "name": escape(case.name),
+        "subtitle": escape(subtitle),
+        "marks": "".join(f'<span class="mark">{mark}</span>' for mark in _marks(plan, case)),
+        "verdict": escape(verdict(of)),
+        "headline": _headline(plan, case),
+        "projects": projects_table(plan, case),
+        "years": _years_table(plan, case),
+        "notes": "".join(f"<li>{escape(note)}</li>" for note in dict.fromkeys([*cautions(of, case), *of.get("notes", []), *case.notes])),
+        "outline_note": "" if outlined else "Area outlines are drawn half-way between the areas' centre points.",
+        "sources": escape(f"Sources: {'; '.join(sources)}.") if sources else "",
+        "made": escape(
+            f"Made with sufficiency {of['version']}. Map drawn with MapLibre GL JS (BSD-3-Clause). Coordinates: WGS 84, from EPSG:27700."
+        ),
+    }
+
+
+def _marks(plan: Plan, case: Case) -> list[str]:
+    fictional = ["Fictional data"] if is_fictional(case) else []
+    return fictional + (["Estimated travel times"] if plan.summary.get("travel_source") == "estimated" else [])
+
+
+def _headline(plan: Plan, case: Case) -> str:
+    of, last = plan.summary, case.academic_years[-1]
+    unmet, minutes = (
+        [values.get(last, 0.0) for values in (by_year(plan.counterfactual.unmet, "pupils"), of["unmet"])],
+        [mean_minutes(tables.travel).get(last, 0.0) for tables in (plan.counterfactual, plan.plan)],
+    )
+    tiles = [
+        (
+            "Saving",
+            million(of["saving_gbp"]),
+            f"against doing only what is committed, present value; {million(of['cash_saving_gbp'])} of it cash",
+        ),
+        ("Capital", million(of["capital_gbp"]), f"for {of['new_places']:,.0f} new places"),
+        ("Independent placements avoided", f"{of['independent_avoided'].get(last, 0.0):,.0f}", f"pupils in {last}"),
+        ("Without a suitable place", f"{unmet[0]:,.0f} &rarr; {unmet[1]:,.0f}", f"pupils in {last}, before and with the plan"),
+        ("Mean journey", f"{minutes[0]:,.0f} &rarr; {minutes[1]:,.0f} min", f"one way in {last}, before and with the plan"),
+    ]
+    return "".join(f'<div><dt>{name}</dt><dd>{figure}</dd><dd class="note">{escape(note)}</dd></div>' for name, figure, note in tiles)
+
+
+def projects_table(plan: Plan, case: Case) -> str:
+    """The projects as an HTML table: every row says what is built, where, for whom, when and at what cost."""
+    projects = project_list(plan.plan.projects, case)
+    if projects.empty:
+        return '<table id="projects"><tbody><tr><td>Nothing is to be built.</td></tr></tbody></table>'
+    headings = [("No.", True), ("Project", False), ("Opens", False), ("Places", True), ("Capital, £m", True)]
+    head = "".join(
+        f'<th scope="col"{" class=number" if number else ""}><button type="button">{name}</button></th>' for name, number in headings
+    )
+    body = "".join(_project_row(row) for row in projects.to_dict("records"))
+    return f'<table id="projects"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _project_row(row: dict[Hashable, Any]) -> str:
+    what = escape(f"{row['kind']}. {row['where']}, {row['council']}. For: {row['for_whom']}; {row['phases']}.")
+    committed = " Already committed." if row["decision"] == "committed" else ""
+    staged = f"<small>{escape(row['stages'])} places</small>" if ";" in row["stages"] else ""
+    cells = [
+        f'<td class="number" data-value="{row["number"]}">{row["number"]}</td>',
+        f'<th scope="row" data-value="{escape(row["name"])}"><button type="button" data-project="{escape(row["project_id"])}">'
+        f"{escape(row['name'])}</button><small>{what}{committed}</small></th>",
+        f'<td data-value="{row["opens"]}">{row["opens"]}{staged}</td>',
+        f'<td class="number" data-value="{row["places"]:.0f}">{row["places"]:,.0f}</td>',
+        f'<td class="number" data-value="{row["capital_gbp"]:.0f}">{row["capital_gbp"] / 1e6:,.2f}</td>',
+    ]
+    return f'<tr data-project="{escape(row["project_id"])}">{"".join(cells)}</tr>'
+
+
+def _years_table(plan: Plan, case: Case) -> str:
+    rows: list[tuple[str, dict[str, float], str]] = [
+        ("Placed and waiting pupils", by_year(plan.plan.needs, "demand"), ",.0f"),
+        ("Independent placements avoided", plan.summary["independent_avoided"], ",.0f"),
+        ("Without a suitable place, before", by_year(plan.counterfactual.unmet, "pupils"), ",.0f"),
+        ("Without a suitable place, with the plan", plan.summary["unmet"], ",.0f"),
+        ("Mean journey, before (minutes one way)", mean_minutes(plan.counterfactual.travel), ".1f"),
+        ("Mean journey, with the plan (minutes one way)", mean_minutes(plan.plan.travel), ".1f"),
+        ("New places open", _opened(plan.plan.places), ",.0f"),
+    ]
+    head = "".join(f'<th scope="col" class="number">{year}</th>' for year in case.academic_years)
+    body = "".join(
+        f'<tr><th scope="row">{label}</th>'
+        + "".join(f'<td class="number">{values.get(year, 0.0):{form}}</td>' for year in case.academic_years)
+        + "</tr>"
+        for label, values, form in rows
+    )
+    return f'<table><thead><tr><th scope="col">Pupils, unless said</th>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _opened(places: pd.DataFrame) -> dict[str, float]:
+    return by_year(places[places["is_new"]], "places")

@@ -1,0 +1,112 @@
+// The page comes to life: controls, map and panels show one view and one selection.
+
+import { type Measure, MEASURES, PlanData, type Variant } from "./data";
+import { byId, element, makeSortable } from "./dom";
+import { PlanMap } from "./map";
+import { showCouncils, showDetails, showKey, showLegend } from "./panels";
+import type { Selection, View } from "./state";
+
+const MOST_SUGGESTIONS = 30;
+
+/** Draws the plan into the page. Sets `data-ready` on the map once it stands still; the map object is `window.planMap`. */
+export async function start(workerUrl: string): Promise<void> {
+  const data = await PlanData.load();
+  const view: View = { measure: "pupils", group: 0, variant: 1, year: data.about.years.length - 1 };
+  let selection: Selection | null = null;
+  fillControls(data, view);
+  showKey(data);
+  const container = byId("map");
+  const drawn = await PlanMap.create(container, workerUrl, data);
+  Object.assign(window, { planMap: drawn.map });
+
+  const show = () => {
+    container.dataset.ready = "false";
+    byId("year-name").textContent = data.about.years[view.year];
+    byId("year").setAttribute("aria-valuetext", data.about.years[view.year]);
+    drawn.show(view, selection);
+    showLegend(data, view);
+    showCouncils(data, view);
+    showDetails(data, view, selection);
+    markRow(data, selection);
+    void drawn.map.once("idle").then(() => (container.dataset.ready = "true"));
+    drawn.map.triggerRepaint();
+  };
+  const choose = (chosen: Selection | null) => {
+    selection = chosen;
+    show();
+  };
+
+  byId<HTMLSelectElement>("measure").addEventListener("change", (event) => {
+    view.measure = (event.target as HTMLSelectElement).value as Measure;
+    show();
+  });
+  byId<HTMLSelectElement>("group").addEventListener("change", (event) => {
+    view.group = Number((event.target as HTMLSelectElement).value);
+    show();
+  });
+  byId<HTMLInputElement>("year").addEventListener("input", (event) => {
+    view.year = Number((event.target as HTMLInputElement).value);
+    show();
+  });
+  for (const button of document.querySelectorAll<HTMLInputElement>("input[name=variant]")) {
+    button.addEventListener("change", () => {
+      view.variant = Number(button.value) as Variant;
+      show();
+    });
+  }
+  drawn.map.on("click", (event) => choose(drawn.under(event.point)));
+  drawn.map.on("mousemove", (event) => {
+    drawn.map.getCanvas().style.cursor = drawn.under(event.point) ? "pointer" : "";
+  });
+  makeSortable(byId<HTMLTableElement>("projects"));
+  byId("projects").addEventListener("click", (event) => {
+    const button = (event.target as HTMLElement).closest<HTMLButtonElement>("button[data-project]");
+    if (!button) return;
+    const index = data.about.projects.findIndex((project) => project.project_id === button.dataset.project);
+    choose({ kind: "project", index });
+    drawn.goTo(data.about.projects[index].point);
+  });
+  find(data, (found, point) => {
+    choose(found);
+    drawn.goTo(point);
+  });
+  show();
+}
+
+function fillControls(data: PlanData, view: View): void {
+  byId("measure").append(...Object.entries(MEASURES).map(([value, { name }]) => element("option", { value }, name)));
+  byId("group").append(...data.groups.map((code, i) => element("option", { value: String(i) }, data.about.groups[code])));
+  const year = byId<HTMLInputElement>("year");
+  year.max = String(data.about.years.length - 1);
+  year.value = String(view.year);
+  byId("controls").hidden = false;
+}
+
+/** Finding a setting, a project or an area by name: suggestions as one types, the choice on Enter. */
+function find(data: PlanData, choose: (found: Selection, point: [number, number]) => void): void {
+  const { sites, projects, zones, areas, area_points } = data.about;
+  const all = [
+    ...projects.map(({ name, number, point }, index) => ({ name: `${number}. ${name}`, found: { kind: "project", index } as Selection, point })),
+    ...sites.name.map((name, index) => ({ name, found: { kind: "site", index } as Selection, point: sites.points[index] })).filter(({ found }) => !sites.is_new[found.index]),
+    ...zones.slice(0, areas).map((name, index) => ({ name, found: { kind: "area", index } as Selection, point: area_points[index] })),
+  ];
+  const box = byId<HTMLInputElement>("find");
+  box.addEventListener("input", () => {
+    const typed = box.value.toLowerCase();
+    const matches = typed.length < 2 ? [] : all.filter(({ name }) => name.toLowerCase().includes(typed)).slice(0, MOST_SUGGESTIONS);
+    byId("names").replaceChildren(...matches.map(({ name }) => element("option", { value: name })));
+  });
+  box.addEventListener("change", () => {
+    const typed = box.value.toLowerCase();
+    const hit = all.find(({ name }) => name.toLowerCase() === typed) ?? all.find(({ name }) => typed && name.toLowerCase().includes(typed));
+    if (hit) choose(hit.found, hit.point);
+  });
+}
+
+function markRow(data: PlanData, selection: Selection | null): void {
+  const chosen = selection?.kind === "project" ? data.about.projects[selection.index].project_id : null;
+  for (const row of byId<HTMLTableElement>("projects").tBodies[0].rows) {
+    if (row.dataset.project === chosen && chosen !== null) row.setAttribute("aria-current", "true");
+    else row.removeAttribute("aria-current");
+  }
+}

@@ -1,0 +1,65 @@
+// Classes of the choropleth: the same over all years and both variants, so that a change of shade is a change of the figure.
+
+import { type Measure, MEASURES, type PlanData, type Variant } from "./data";
+
+/** One hue from light to dark: readable in grey and by colour-blind readers. */
+export const SHADES = ["#f7fbff", "#d0e1f2", "#9fc6e3", "#5fa2d0", "#2a77b4", "#0c4a8a"];
+
+const FIXED: Partial<Record<Measure, number[]>> = { minutes: [15, 20, 30, 45, 75], share: [5, 10, 20, 30, 50] };
+
+/** Figures are shown to one decimal, so less than this is none. */
+const LEAST = 0.1;
+
+/** Lower bounds of the second class and up. */
+export function breaks(data: PlanData, measure: Measure, group: number): number[] {
+  const fixed = FIXED[measure];
+  if (fixed) return fixed;
+  const values: number[] = [];
+  for (const variant of [0, 1] as Variant[]) {
+    for (let year = 0; year < data.about.years.length; year++) {
+      for (let area = 0; area < data.about.areas; area++) {
+        const value = data.value(measure, variant, group, year, area);
+        if (value) values.push(value);
+      }
+    }
+  }
+  values.sort((a, b) => a - b);
+  const shares = measure === "unmet" ? [0.2, 0.4, 0.6, 0.8] : [1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6];
+  const quantiles = shares.map((share) => round(values[Math.floor(share * values.length)] ?? 0)).filter((value) => value > LEAST);
+  return [...new Set(measure === "unmet" ? [LEAST, ...quantiles] : quantiles)];
+}
+
+/** Number of the class that a figure falls into. */
+export function classOf(value: number, bounds: number[]): number {
+  let number = 0;
+  while (number < bounds.length && value >= bounds[number] - 1e-9) number++;
+  return number;
+}
+
+/** Class -> shade, spread over the ramp when there are few classes. */
+export function shade(number: number, bounds: number[]): string {
+  return SHADES[Math.round((number * (SHADES.length - 1)) / Math.max(bounds.length, 1))];
+}
+
+/** "5 to under 10" for each class, lightest first. */
+export function classLabels(bounds: number[], measure: Measure): string[] {
+  const form = (value: number) => String(Number(value.toFixed(1)));
+  const sign = measure === "share" ? " %" : "";
+  if (!bounds.length) return ["all"];
+  const first = measure === "unmet" ? "none" : `under ${form(bounds[0])}${sign}`;
+  const rest = bounds.map((bound, i) => (i + 1 < bounds.length ? `${form(bound)} to under ${form(bounds[i + 1])}${sign}` : `${form(bound)}${sign} or more`));
+  return [first, ...rest];
+}
+
+export function describe(value: number | null, measure: Measure): string {
+  if (value === null) return "not shown";
+  return measure === "minutes" ? `${value.toFixed(0)} min` : measure === "share" ? `${value.toFixed(0)} %` : value.toLocaleString("en-GB", { maximumFractionDigits: 1, minimumFractionDigits: value < 1000 ? 1 : 0 });
+}
+
+export const unitOf = (measure: Measure): string => MEASURES[measure].unit;
+
+function round(value: number): number {
+  if (value < 1) return Number(value.toFixed(1));
+  const size = 10 ** Math.floor(Math.log10(value));
+  return Math.round((value / size) * 2) * (size / 2);
+}
