@@ -24,7 +24,7 @@ help: ## List the targets
 plan: $(READY) web $(if $(filter $(FICTIONAL),$(CASE)),$(FICTIONAL)/case.toml) ## Plan a case [CASE= OUT=out/plan GAP= TIME_LIMIT=]
 	$(BIN)/sufficiency plan "$(CASE)" --out "$(or $(OUT),out/plan)" $(if $(GAP),--gap $(GAP)) $(if $(TIME_LIMIT),--time-limit $(TIME_LIMIT))
 
-partnership: $(READY) web data ## Build and plan real councils: COUNCILS="Gloucestershire,Swindon" [LEVEL=lsoa OUT=out/partnership GAP= TIME_LIMIT=]
+partnership: $(READY) data web ## Build and plan real councils: COUNCILS="Gloucestershire,Swindon" [LEVEL=lsoa OUT=out/partnership GAP= TIME_LIMIT=]
 	@test -n "$(COUNCILS)" || { echo 'Name the councils: make partnership COUNCILS="Gloucestershire,Swindon"'; exit 2; }
 	$(BIN)/sufficiency case build --data "$(SUFFICIENCY_DATA)" --level $(or $(LEVEL),lsoa) --councils "$(COUNCILS)" --out "$(or $(OUT),out/partnership)/case"
 	$(BIN)/sufficiency plan "$(or $(OUT),out/partnership)/case" --out "$(or $(OUT),out/partnership)/plan" $(if $(GAP),--gap $(GAP)) $(if $(TIME_LIMIT),--time-limit $(TIME_LIMIT))

@@ -162,20 +162,22 @@ def _description(case: Case) -> dict[str, Any]:
     }
 
 
-class _Description(BaseModel):
+class Description(BaseModel):
     """What case.toml holds."""
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str
-    level: Literal["lsoa", "msoa"]
-    base_january: int = Field(ge=2000, le=2100)
-    academic_years: tuple[Annotated[str, Field(pattern=ACADEMIC_YEAR)], ...]
-    programme: str
-    price_base: str = Field(pattern=FINANCIAL_YEAR)
-    disclosure: Literal["open", "protected"]
-    notes: tuple[str, ...] = ()
-    sources: tuple[Source, ...] = ()
+    name: str = Field(description="Name of the case, as it appears on maps and in reports")
+    level: Literal["lsoa", "msoa"] = Field(description="Kind of area")
+    base_january: int = Field(ge=2000, le=2100, description="Year of the January in which placements were counted")
+    academic_years: tuple[Annotated[str, Field(pattern=ACADEMIC_YEAR)], ...] = Field(
+        description="Planning years in order (2022/23); the first is the one after the base January"
+    )
+    programme: str = Field(description="Capital programme that the plan spends")
+    price_base: str = Field(pattern=FINANCIAL_YEAR, description="Financial year of all prices (2024-25)")
+    disclosure: Literal["open", "protected"] = Field(description="open: published data only; protected: any person-level input")
+    notes: tuple[str, ...] = Field(default=(), description="What was derived, and by which rule; printed with every plan")
+    sources: tuple[Source, ...] = Field(default=(), description="Files that went into the case: title, publisher, edition, licence, sha256")
 
     @field_validator("academic_years")
     @classmethod
@@ -186,9 +188,9 @@ class _Description(BaseModel):
         return years
 
 
-def _read_description(path: Path) -> _Description:
+def _read_description(path: Path) -> Description:
     try:
-        return _Description.model_validate(_parse(path, tomllib.loads))
+        return Description.model_validate(_parse(path, tomllib.loads))
     except ValidationError as error:
         raise InputError(
             InputProblem(

@@ -135,12 +135,13 @@ def _rule_problems(given: pd.Series[Any], cells: pd.Series[Any], declared: Any, 
         result = rule(given)
         if not result.check_passed:
             rows = list(given.index[~result.check_output])
-            message = _rule_in_words(rule)
+            message = rule_in_words(rule)
             problems += problems_at_rows(file, rows, list(cells[rows]), message, _holds(declared), column=declared.name)
     return problems
 
 
-def _rule_in_words(rule: Any) -> str:
+def rule_in_words(rule: Any) -> str:
+    """What a pandera check of a column asks for: ``must be at least 0``."""
     limits = rule.statistics
     match rule.name:
         case "isin":
