@@ -35,9 +35,13 @@ def tracked_text() -> dict[str, str]:
     return texts
 
 
-def run_make(*arguments: str) -> str:
-    result = subprocess.run(["make", "--no-print-directory", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
-    return result.stdout
+def run_make(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """make as from a fresh shell: what the make that runs these tests was given does not count."""
+    fresh = {
+        name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "PYTHON")
+    }
+    command = ["make", "--no-print-directory", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env={**fresh, **environment})
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -66,7 +70,7 @@ def test_the_assumptions_name_every_figure_with_its_source() -> None:
 
 
 def test_help_teaches_every_target() -> None:
-    text = run_make("help")
+    text = run_make("help").stdout
     targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), flags=re.M))
     assert {
         "plan",
@@ -83,24 +87,21 @@ def test_help_teaches_every_target() -> None:
         "docs",
     } <= targets
     assert all(re.search(rf"^  {target} +\S", text, flags=re.M) for target in targets)
-    assert run_make() == text
+    assert run_make().stdout == text
 
 
 def test_plan_uses_the_case_and_the_options_given() -> None:
-    given = run_make("-n", "plan", "CASE=my/case", "OUT=my/plan", "GAP=0.02", "TIME_LIMIT=60")
+    given = run_make("-n", "plan", "CASE=my/case", "OUT=my/plan", "GAP=0.02", "TIME_LIMIT=60").stdout
     assert '.venv/bin/sufficiency plan "my/case" --out "my/plan" --gap 0.02 --time-limit 60' in given
     assert "-m fixtures" not in given
-    usual = run_make("-n", "-B", "plan")
+    usual = run_make("-n", "-B", "plan").stdout
     assert ".venv/bin/python -m fixtures --out out/case-fictional" in usual
     assert '.venv/bin/sufficiency plan "out/case-fictional" --out "out/plan"' in usual
 
 
 @pytest.mark.parametrize("target", ["england", "forecast", "backtest", "partnership"])
 def test_real_cases_say_that_they_need_data(target: str) -> None:
-    environment = {**os.environ, "SUFFICIENCY_DATA": ""}
-    result = subprocess.run(
-        ["make", "-s", target, "COUNCILS=X"], cwd=ROOT, capture_output=True, text=True, env=environment, check=False
-    )
+    result = run_make("-s", target, "COUNCILS=X", SUFFICIENCY_DATA="")
     assert result.returncode != 0
     assert "Set SUFFICIENCY_DATA" in result.stdout
 
@@ -112,9 +113,7 @@ def test_an_interpreter_that_is_too_old_is_not_taken(tmp_path: Path) -> None:
     (tmp_path / "python3.11").write_text("#!/bin/sh\nexit 0\n")
     for fake in tmp_path.iterdir():
         fake.chmod(0o755)
-    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    environment.pop("PYTHON", None)
-    made = subprocess.run(["make", "-n", "-B", "lint"], cwd=ROOT, capture_output=True, text=True, env=environment, check=True).stdout
+    made = run_make("-n", "-B", "lint", PATH=f"{tmp_path}:{os.environ['PATH']}").stdout
     assert "python3.11 -m venv .venv" in made
 
 
