@@ -55,9 +55,10 @@ class ErrorModel:
         return float(self.national_sd * np.sqrt((steps**2).sum()))
 
     def interval(self, central: pd.Series, ahead: int, coverage: float = COVERAGE) -> tuple[pd.Series, pd.Series]:
-        """Low and high around the central path."""
-        reach = np.exp(norm.ppf(0.5 + coverage / 2) * self.sd(ahead, central.to_numpy(float)))
-        return central / reach, central * reach
+        """Low and high around the central path, which is the mean of the log-normal spread (so that sums stay unbiased)."""
+        sd = self.sd(ahead, central.to_numpy(float))
+        middle, reach = np.exp(-(sd**2) / 2), np.exp(norm.ppf(0.5 + coverage / 2) * sd)
+        return central * middle / reach, central * middle * reach
 
 
 def error_model(actual: pd.DataFrame, least: float, origin: int, first: int, path: Callable[[int], pd.DataFrame]) -> ErrorModel:

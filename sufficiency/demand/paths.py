@@ -72,13 +72,16 @@ def base(history: History, measure: str, origin: int) -> pd.Series:
     if measure != "ehc_plans":
         share = (history.wide(NOT_RECORDED)[origin] / history.wide("ehc_plans")[origin]).fillna(0.0)
         count = count.where(share <= MOST_NOT_RECORDED, count / (1 - share.clip(upper=0.9)))
-    before = wide[origin - 1]
-    growth = rules.england_growth(wide, origin, 1)
-    expected = before * np.exp(growth)
-    if measure == "ehc_plans":
-        broken = (np.log(count / before) - growth).abs() > BROKEN_GROWTH
-        count = count.where(~broken, expected)
+    expected = wide[origin - 1] * np.exp(rules.england_growth(wide, origin, 1))
+    count = count.where(~broken(history, origin), expected)
     return count.fillna(expected)
+
+
+def broken(history: History, origin: int) -> pd.Series:
+    """Areas whose plans at the origin moved so far from England's growth that the return must be incomplete."""
+    wide = history.wide("ehc_plans")
+    growth = pd.Series(np.log(wide[origin] / wide[origin - 1])) - rules.england_growth(wide, origin, 1)
+    return growth.abs() > BROKEN_GROWTH
 
 
 def deviation(values: pd.Series, weight: pd.Series) -> pd.Series:
