@@ -574,6 +574,21 @@ def test_money_carried_forward_pays_for_later_commitments_and_not_for_earlier_on
     assert "348,000 GBP of its spending in 2023-24" in found(half, "V32")[0].message
 
 
+def test_what_may_be_carried_shrinks_with_every_year() -> None:
+    """Money of 2022-23 spent in 2024-25 is carried twice: half of half of 4,000,000 GBP is left for 1,392,000 GBP."""
+    case = changed(CASE, "projects", 2, committed_start="2024-25", spend_profile="1")
+    first_year = (case.funds["financial_year"] == "2022-23").astype(float)
+    case = replace(case, funds=case.funds.assign(amount_gbp=4_000_000 * first_year, carry_forward_share=0.5))
+    assert "392,000 GBP of its spending in 2024-25" in found(case, "V32")[0].message
+
+
+@pytest.mark.parametrize(("pupils", "cells"), [(0, 0), (0.5, 8), (4, 8), (5, 0)])
+def test_cells_of_1_to_4_are_small(pupils: float, cells: int) -> None:
+    placements = CASE.placements[CASE.placements["need_group"] == "ASD"].head(8).assign(pupils=float(pupils))
+    case = replace(CASE, placements=placements.reset_index(drop=True), disclosure="protected")
+    assert [problem.message.split()[0] for problem in found(case, "V27")] == ([str(cells)] if cells else [])
+
+
 def test_two_commitments_share_one_fund() -> None:
     case = added(CASE, "projects", project("P4", decision="committed", committed_places=16, committed_start="2022-23"))
     tight = replace(case, funds=case.funds.assign(amount_gbp=1_000_000.0))
