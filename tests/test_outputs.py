@@ -5,20 +5,30 @@ from __future__ import annotations
 import csv
 import json
 import re
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
+import geopandas as gpd
 import pandas as pd
+import pyogrio
 import pytest
+import shapely
 from plan_example import Plan, example_case, example_plan
 
 from sufficiency.case import Case
 from sufficiency.outputs import folder as folder_module
 from sufficiency.outputs import read_plan, summary_text, write_plan
 from sufficiency.outputs.csvw import read_plan_table
-from sufficiency.outputs.figures import ALL, area_figures, flows, project_list
+from sufficiency.outputs.disclosure import shown_by_variant
+from sufficiency.outputs.figures import ALL, area_figures, flows, placed_pupils, project_list
+from sufficiency.outputs.map_data import area_outlines
+from sufficiency.outputs.map_page import PageNotBuiltError, page_built
 from sufficiency.tables.plan_schemas import PLAN_SCHEMAS
 from sufficiency.tables.problems import InputError
+
+pytestmark = pytest.mark.skipif(not page_built(), reason="needs the page scripts of the map: make web")
 
 SUBFOLDERS = {"plan": ".", "counterfactual": "counterfactual", "rule": "rule"}
 
@@ -111,7 +121,7 @@ def test_what_is_not_a_plan_is_refused_with_its_name(written: Path, tmp_path: Pa
 
 
 def test_area_figures_add_up_to_the_plan(plan: Plan, case: Case) -> None:
-    figures = area_figures(plan.plan, case).set_index(["zone_id", "need_group", "academic_year"])
+    figures = area_figures(placed_pupils(plan.plan, case), plan.plan.unmet, case).set_index(["zone_id", "need_group", "academic_year"])
     for year in case.academic_years:
         whole = figures.loc[(ALL, ALL, year)]
         placements, needs = plan.plan.placements, plan.plan.needs
@@ -127,10 +137,87 @@ def test_area_figures_add_up_to_the_plan(plan: Plan, case: Case) -> None:
 def test_flows_below_five_pupils_are_not_shown(plan: Plan, case: Case) -> None:
     placements = plan.plan.placements
     bigger = replace(plan.plan, placements=placements.assign(pupils=placements["pupils"] * 8))
-    shown = flows(bigger, case)
+    shown = flows(placed_pupils(bigger, case))
     assert len(shown) > 0
     assert shown["pupils"].min() >= 5
-    assert len(flows(plan.plan, case)) < len(shown)
+    assert len(flows(placed_pupils(plan.plan, case))) < len(shown)
+
+
+def test_the_geopackage_holds_the_figures_of_the_plan(plan: Plan, case: Case, written: Path) -> None:
+    path, last = written / "plan.gpkg", case.academic_years[-1]
+    areas = gpd.read_file(path, layer="areas").set_index("area_id")
+    assert areas.crs.to_epsg() == 27700
+    assert list(areas.index) == list(case.areas["area_id"])
+    for suffix, tables in (("before", plan.counterfactual), ("after", plan.plan)):
+        unmet = tables.unmet[(tables.unmet["academic_year"] == last) & (tables.unmet["need_group"] == "ASD")]
+        expected = unmet.groupby("area_id")["pupils"].sum().reindex(areas.index)
+        assert areas[f"unmet_{suffix}_asd"].to_numpy() == pytest.approx(expected.to_numpy(), abs=0.051)
+        travel = placed_pupils(tables, case)
+        travel = travel[(travel["academic_year"] == last) & travel["minutes"].notna()]
+        mean = (travel["pupils"] * travel["minutes"]).groupby(travel["area_id"]).sum() / travel.groupby("area_id")["pupils"].sum()
+        assert areas[f"minutes_{suffix}_all"].to_numpy() == pytest.approx(mean.reindex(areas.index).to_numpy(), abs=0.051)
+    base = case.placements.groupby("area_id")["pupils"].sum().reindex(areas.index)
+    assert areas["pupils_base_all"].to_numpy() == pytest.approx(base.to_numpy(), abs=0.051)
+    projects = gpd.read_file(path, layer="projects")
+    assert projects["places"].sum() == plan.plan.projects["places"].sum()
+    settings = gpd.read_file(path, layer="settings")
+    assert len(settings) == case.settings["easting_m"].notna().sum()
+    assert gpd.read_file(path, layer="flows").geom_type.isin(["LineString"]).all()
+
+
+def test_each_layer_has_a_default_style_of_its_own_columns(written: Path) -> None:
+    with sqlite3.connect(written / "plan.gpkg") as connection:
+        styles = dict(connection.execute("SELECT f_table_name, styleQML FROM layer_styles WHERE useAsDefault").fetchall())
+    assert set(styles) == {"areas", "flows", "settings", "projects"}
+    for layer, qml in styles.items():
+        columns = gpd.read_file(written / "plan.gpkg", layer=layer, rows=1).columns
+        renderer = ElementTree.fromstring(qml.split(">", 1)[1]).find("renderer-v2")
+        assert renderer is not None
+        assert renderer.get("attr", columns[0]) in columns
+
+
+def test_a_plan_that_builds_nothing_has_all_its_layers(plan: Plan, case: Case, tmp_path: Path) -> None:
+    nothing = replace(plan, plan=replace(plan.counterfactual, projects=plan.plan.projects.head(0)))
+    write_plan(nothing, case, tmp_path / "plan")
+    layers = {str(name): kind for name, kind in pyogrio.list_layers(tmp_path / "plan" / "plan.gpkg")}
+    assert (layers["projects"], layers["flows"]) == ("Point", "LineString")
+    assert "Nothing is to be built" in (tmp_path / "plan" / "map.html").read_text(encoding="utf-8")
+    assert "Nothing is to be built" in summary_text(nothing, case)
+
+
+def test_areas_without_outlines_are_drawn_as_cells(plan: Plan, case: Case) -> None:
+    points = case.areas.set_geometry(gpd.points_from_xy(case.areas["easting_m"], case.areas["northing_m"]), crs=27700)
+    cells = area_outlines(replace(case, areas=points)).to_crs(27700)
+    assert shapely.contains(cells.to_numpy(), points.geometry.to_numpy()).all()
+    inner = cells.iloc[9]
+    assert inner.area == pytest.approx(9e6, rel=0.01)
+
+
+def test_a_plan_is_kept_when_its_map_cannot_be_drawn(plan: Plan, case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_built(*_: object) -> None:
+        raise PageNotBuiltError("Build them with `make web`.")
+
+    monkeypatch.setattr(folder_module, "write_map", not_built)
+    with pytest.raises(PageNotBuiltError, match="make web"):
+        write_plan(plan, case, tmp_path / "plan")
+    assert read_plan(tmp_path / "plan").summary["case"] == case.name
+    assert not (tmp_path / "plan" / "map.html").exists()
+
+
+def test_a_protected_case_shows_areas_only_from_ten_pupils_up(plan: Plan, case: Case, tmp_path: Path) -> None:
+    protected = replace(case, disclosure="protected")
+    for shown in shown_by_variant(plan, protected).values():
+        areas = shown.areas[shown.areas["zone_id"].isin(case.areas["area_id"])]
+        assert set(areas["need_group"]) == {ALL}
+        assert areas["pupils"].isna().any()
+        assert areas["pupils"].dropna().min() >= 10
+        assert (areas[["pupils", "unmet", "independent"]].dropna() % 5 == 0).all(axis=None)
+        assert (shown.use["pupils"] % 5 == 0).all()
+    write_plan(plan, protected, tmp_path / "plan")
+    layer = gpd.read_file(tmp_path / "plan" / "plan.gpkg", layer="areas")
+    assert layer["pupils_after_asd"].isna().all()
+    about = json.loads((tmp_path / "plan" / "unmet.csv-metadata.json").read_text(encoding="utf-8"))
+    assert "do not publish" in about["dc:rights"]
 
 
 def test_stages_of_a_project_are_one_row(plan: Plan, case: Case) -> None:

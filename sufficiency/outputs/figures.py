@@ -5,6 +5,8 @@ Every function joins by id and raises KeyError when a plan names something that 
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 import pandas as pd
@@ -15,8 +17,6 @@ from sufficiency.terms import INDEPENDENT_KINDS, NEED_GROUPS, PHASE_NAMES, PROJE
 
 ALL: Final = "ALL"
 """All need groups together, or the whole case."""
-
-FIGURE_KEY: Final = ["area_id", "need_group", "academic_year"]
 
 FLOW_PUPILS: Final = 5.0
 """Smaller flows from an area to a setting are not shown."""
@@ -50,12 +50,19 @@ def mean_minutes(travel: pd.DataFrame) -> dict[str, float]:
 
 
 def placed_pupils(tables: PlanTables, case: Case) -> pd.DataFrame:
-    """Placements with the pool's ``kind`` and ``setting_id`` and the journey in ``minutes`` (empty where there is no location)."""
+    """Pupils by area, pool, need group and year, with ``kind``, ``setting_id`` and ``minutes`` (empty where there is no location)."""
     return _with_journeys(tables.placements, tables.places[["pool_id", "kind", "setting_id"]].drop_duplicates("pool_id"), case)
 
 
+def base_pupils(case: Case) -> pd.DataFrame:
+    """``placed_pupils`` of the base January, from the case's own placements."""
+    pools = case.pools[["pool_id", "setting_id"]].merge(case.settings[["setting_id", "kind"]], on="setting_id", validate="many_to_one")
+    return _with_journeys(case.placements.assign(academic_year=case.base_year), pools, case)
+
+
 def _with_journeys(placements: pd.DataFrame, pools: pd.DataFrame, case: Case) -> pd.DataFrame:
-    placed = placements.merge(pools, on="pool_id", how="left", validate="many_to_one")
+    placed = placements.groupby(["area_id", "pool_id", "need_group", "academic_year"], as_index=False)["pupils"].sum()
+    placed = placed.merge(pools, on="pool_id", how="left", validate="many_to_one")
     lost = placed.loc[placed["kind"].isna(), "pool_id"].unique()
     if len(lost):
         raise KeyError(f"pools that hold pupils but are not known: {', '.join(lost[:10])}")
@@ -63,35 +70,23 @@ def _with_journeys(placements: pd.DataFrame, pools: pd.DataFrame, case: Case) ->
     return placed.merge(journeys, on=["area_id", "setting_id"], how="left", validate="many_to_one")
 
 
-def area_figures(tables: PlanTables, case: Case) -> pd.DataFrame:
+def area_figures(placed: pd.DataFrame, unmet: pd.DataFrame, case: Case) -> pd.DataFrame:
     """Figures by ``zone_id`` (area, council or ``ALL``), ``need_group`` (or ``ALL``) and ``academic_year``.
 
+    ``placed`` comes from ``placed_pupils``, ``unmet`` is the plan's table.
     Columns: ``pupils`` (placed), ``unmet``, ``independent`` (of those placed), all in pupils;
     ``travellers`` (placed pupils whose setting has a location) and ``pupil_minutes`` (one way, summed over them).
     """
-    unmet = tables.unmet.groupby(FIGURE_KEY)["pupils"].sum().rename("unmet")
-    return _summed(placed_pupils(tables, case), case, unmet)
-
-
-def _summed(placed: pd.DataFrame, case: Case, unmet: pd.Series[float] | None = None) -> pd.DataFrame:
-    placed["independent"] = placed["pupils"].where(placed["kind"].isin(INDEPENDENT_KINDS), 0.0)
-    placed["travellers"] = placed["pupils"].where(placed["minutes"].notna(), 0.0)
-    placed["pupil_minutes"] = placed["pupils"] * placed["minutes"].fillna(0.0)
-    figures = placed.groupby(FIGURE_KEY)[["pupils", "independent", "travellers", "pupil_minutes"]].sum()
-    figures = figures.assign(unmet=0.0) if unmet is None else figures.join(unmet, how="outer").fillna(0.0)
-    return _with_totals(figures.reset_index(), case)
-
-
-def base_figures(case: Case) -> pd.DataFrame:
-    """``area_figures`` of the base January, from the case's own placements; nothing is known about unmet need then."""
-    pools = case.pools[["pool_id", "setting_id"]].merge(case.settings[["setting_id", "kind"]], on="setting_id", validate="many_to_one")
-    placed = case.placements.assign(academic_year=case.base_year)
-    return _summed(_with_journeys(placed, pools, case), case)
-
-
-def _with_totals(figures: pd.DataFrame, case: Case) -> pd.DataFrame:
-    council = case.areas.set_index("area_id")["council_code"]
+    placed = placed.assign(
+        independent=placed["pupils"].where(placed["kind"].isin(INDEPENDENT_KINDS), 0.0),
+        travellers=placed["pupils"].where(placed["minutes"].notna(), 0.0),
+        pupil_minutes=placed["pupils"] * placed["minutes"].fillna(0.0),
+    )
+    key = ["area_id", "need_group", "academic_year"]
+    figures = placed.groupby(key)[["pupils", "independent", "travellers", "pupil_minutes"]].sum()
+    figures = figures.join(unmet.groupby(key)["pupils"].sum().rename("unmet"), how="outer").fillna(0.0).reset_index()
     figures = figures.rename(columns={"area_id": "zone_id"})
+    council = case.areas.set_index("area_id")["council_code"]
     lost = set(figures["zone_id"]) - set(council.index)
     if lost:
         raise KeyError(f"areas in the plan but not in the case: {', '.join(sorted(lost)[:10])}")
@@ -100,9 +95,8 @@ def _with_totals(figures: pd.DataFrame, case: Case) -> pd.DataFrame:
     return pd.concat(groups).groupby(["zone_id", "need_group", "academic_year"], as_index=False).sum()
 
 
-def flows(tables: PlanTables, case: Case) -> pd.DataFrame:
+def flows(placed: pd.DataFrame) -> pd.DataFrame:
     """Pupils by ``area_id``, ``setting_id`` and ``academic_year``, all need groups together, for flows of at least five pupils."""
-    placed = placed_pupils(tables, case)
     located = placed[~placed["kind"].isin(UNLOCATED_KINDS)]
     total = located.groupby(["area_id", "setting_id", "academic_year"], as_index=False)["pupils"].sum()
     return total[total["pupils"] >= FLOW_PUPILS].reset_index(drop=True)
@@ -121,11 +115,13 @@ def project_list(projects: pd.DataFrame, case: Case) -> pd.DataFrame:
     ``phases``, ``opens`` (academic year of the first places), ``stages`` (each opening and its places), ``places``, ``capital_gbp``,
     ``decision``, ``easting_m``, ``northing_m``.
     """
-    setting, council = case.settings.set_index("setting_id")["name"], case.councils.set_index("council_code")["council_name"]
+    setting = case.settings.set_index("setting_id")["name"].to_dict()
+    council = case.councils.set_index("council_code")["council_name"].to_dict()
+    stages = projects.sort_values(["project_id", "opens_academic_year", "stage"]).to_dict("records")
     rows = []
-    for project_id, stages in projects.sort_values("stage").groupby("project_id"):
-        first = stages.iloc[0]
-        opening = stages.sort_values("opens_academic_year")
+    for project_id, group in groupby(stages, key=itemgetter("project_id")):
+        opening = list(group)
+        first = opening[0]
         rows.append(
             {
                 "project_id": project_id,
@@ -135,10 +131,10 @@ def project_list(projects: pd.DataFrame, case: Case) -> pd.DataFrame:
                 "where": setting.get(first["site_id"], "New site"),
                 "for_whom": ", ".join(NEED_GROUPS[code] for code in split_codes(first["need_groups"])),
                 "phases": ", ".join(PHASE_NAMES[code] for code in split_codes(first["phases"])),
-                "opens": opening["opens_academic_year"].iloc[0],
-                "stages": "; ".join(f"{row.opens_academic_year}: {row.places:,.0f}" for row in opening.itertuples()),
-                "places": stages["places"].sum(),
-                "capital_gbp": stages["capital_gbp"].sum(),
+                "opens": first["opens_academic_year"],
+                "stages": "; ".join(f"{stage['opens_academic_year']}: {stage['places']:,.0f}" for stage in opening),
+                "places": sum(stage["places"] for stage in opening),
+                "capital_gbp": sum(stage["capital_gbp"] for stage in opening),
                 "decision": first["decision"],
                 "easting_m": first["easting_m"],
                 "northing_m": first["northing_m"],

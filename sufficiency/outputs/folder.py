@@ -21,6 +21,7 @@ import numpy as np
 
 from sufficiency.case import Case
 from sufficiency.outputs.csvw import read_plan_table, write_table
+from sufficiency.outputs.disclosure import Shown, shown_by_variant
 from sufficiency.outputs.geopackage import write_geopackage
 from sufficiency.outputs.map_page import PageNotBuiltError, write_map
 from sufficiency.plan import Plan, PlanTables
@@ -48,9 +49,10 @@ def write_plan(plan: Plan, case: Case, folder: Path, progress: Callable[[str], N
             for name in PLAN_SCHEMAS:
                 write_table(getattr(getattr(plan, variant), name), name, work / subfolder, case)
         say("Writing plan.gpkg")
-        write_geopackage(plan, case, work / "plan.gpkg")
+        shown = shown_by_variant(plan, case)
+        write_geopackage(plan, case, work / "plan.gpkg", shown)
         say("Drawing map.html")
-        no_map = _write_map_if_built(plan, case, work / "map.html")
+        no_map = _write_map_if_built(plan, case, work / "map.html", shown)
         work.chmod(0o755)
         _take_the_place_of(folder, work)
     finally:
@@ -74,10 +76,10 @@ def read_plan(folder: Path) -> Plan:
     return Plan(summary=summary, **tables)
 
 
-def _write_map_if_built(plan: Plan, case: Case, path: Path) -> PageNotBuiltError | None:
+def _write_map_if_built(plan: Plan, case: Case, path: Path, shown: dict[str, Shown]) -> PageNotBuiltError | None:
     """A plan may have taken an hour: it is kept even when its map can't be drawn."""
     try:
-        write_map(plan, case, path)
+        write_map(plan, case, path, shown)
     except PageNotBuiltError as error:
         return error
     return None

@@ -11,8 +11,8 @@ import pandas as pd
 import shapely
 
 from sufficiency.case import Case
-from sufficiency.outputs.disclosure import shown_figures, shown_flows, shown_use
-from sufficiency.outputs.figures import ALL, area_figures, base_figures, flows, project_list, setting_use, variants
+from sufficiency.outputs.disclosure import Shown, shown_base
+from sufficiency.outputs.figures import ALL, project_list
 from sufficiency.outputs.styles import STYLES
 from sufficiency.plan import Plan
 from sufficiency.terms import NEED_GROUPS, SETTING_KINDS
@@ -23,12 +23,12 @@ GEOMETRY: Final = {"flows": "LineString", "settings": "Point", "projects": "Poin
 SUFFIXES: Final = {"counterfactual": "before", "plan": "after"}
 
 
-def write_geopackage(plan: Plan, case: Case, path: Path) -> None:
+def write_geopackage(plan: Plan, case: Case, path: Path, shown: dict[str, Shown]) -> None:
     """Write the layers and their styles. Figures of areas follow the case's disclosure rule; minutes are one way."""
     layers = {
-        "areas": area_layer(plan, case),
-        "flows": flow_layer(plan, case),
-        "settings": setting_layer(plan, case),
+        "areas": area_layer(plan, case, shown),
+        "flows": flow_layer(plan, case, shown),
+        "settings": setting_layer(case, shown),
         "projects": project_layer(plan, case),
     }
     for name, layer in layers.items():
@@ -36,23 +36,23 @@ def write_geopackage(plan: Plan, case: Case, path: Path) -> None:
     _write_styles(path)
 
 
-def area_layer(plan: Plan, case: Case) -> gpd.GeoDataFrame:
+def area_layer(plan: Plan, case: Case, shown: dict[str, Shown]) -> gpd.GeoDataFrame:
     """Areas with figures of the base January and of the last planning year before and after, by need group and for all needs.
 
     Columns such as ``unmet_after_asd``: pupils, unmet, independent (pupils) and minutes (mean journey, empty when nobody travels).
     """
     last = case.academic_years[-1]
-    moments = {"base": base_figures(case)}
-    for variant, tables in variants(plan).items():
-        figures = area_figures(tables, case)
-        moments[SUFFIXES[variant]] = figures[figures["academic_year"] == last]
+    moments = {"base": shown_base(case)}
+    for variant, suffix in SUFFIXES.items():
+        figures = shown[variant].areas
+        moments[suffix] = figures[figures["academic_year"] == last]
     groups = [ALL, *(code for code in NEED_GROUPS if code in set(plan.plan.needs["need_group"]))]
     columns = {}
     for moment, figures in moments.items():
-        shown = shown_figures(figures, case)
-        shown = shown.assign(minutes=shown["pupil_minutes"] / shown["travellers"].where(shown["travellers"] > 0)).set_index("zone_id")
+        minutes = figures["pupil_minutes"] / figures["travellers"].where(figures["travellers"] > 0)
+        by_zone = figures.assign(minutes=minutes).set_index("zone_id")
         for group in groups:
-            of_group = shown[shown["need_group"] == group].reindex(case.areas["area_id"])
+            of_group = by_zone[by_zone["need_group"] == group].reindex(case.areas["area_id"])
             for measure in ("pupils", "unmet", "independent", "minutes"):
                 if (moment, measure) == ("base", "unmet"):
                     continue
@@ -62,11 +62,10 @@ def area_layer(plan: Plan, case: Case) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(pd.concat([about, pd.DataFrame(columns)], axis=1), geometry=case.areas.geometry.to_numpy(), crs=27700)
 
 
-def flow_layer(plan: Plan, case: Case) -> gpd.GeoDataFrame:
+def flow_layer(plan: Plan, case: Case, shown: dict[str, Shown]) -> gpd.GeoDataFrame:
     """Lines from areas to settings in the last planning year, before and after, for flows of at least five pupils."""
     last = case.academic_years[-1]
-    parts = [shown_flows(flows(tables, case), case).assign(variant=SUFFIXES[variant]) for variant, tables in variants(plan).items()]
-    table = pd.concat(parts, ignore_index=True)
+    table = pd.concat([shown[variant].flows.assign(variant=suffix) for variant, suffix in SUFFIXES.items()], ignore_index=True)
     table = table[table["academic_year"] == last].reset_index(drop=True)
     home = case.areas.set_index("area_id")[["easting_m", "northing_m"]]
     sites = pd.concat([
@@ -78,16 +77,15 @@ def flow_layer(plan: Plan, case: Case) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(table.assign(pupils=table["pupils"].round(1)), geometry=lines, crs=27700)
 
 
-def setting_layer(plan: Plan, case: Case) -> gpd.GeoDataFrame:
+def setting_layer(case: Case, shown: dict[str, Shown]) -> gpd.GeoDataFrame:
     """Settings with a location, with places and pupils of the last planning year before and after."""
     last = case.academic_years[-1]
     settings = case.settings[case.settings["easting_m"].notna()].reset_index(drop=True)
     layer = settings[["setting_id", "name", "kind", "council_code", "age_low", "age_high", "places_status"]]
     layer = layer.assign(kind_name=settings["kind"].map(SETTING_KINDS), academic_year=last)
-    for variant, tables in variants(plan).items():
-        use = setting_use(tables)
-        use = shown_use(use[use["academic_year"] == last], case).set_index("setting_id").reindex(settings["setting_id"])
-        suffix = SUFFIXES[variant]
+    for variant, suffix in SUFFIXES.items():
+        use = shown[variant].use
+        use = use[use["academic_year"] == last].set_index("setting_id").reindex(settings["setting_id"])
         layer[f"places_{suffix}"] = use["places"].round(1).to_numpy()
         layer[f"pupils_{suffix}"] = (use["pupils"] + use["latent_pupils"]).round(1).to_numpy()
         layer[f"over_places_{suffix}"] = use["over_places"].round(1).to_numpy()

@@ -6,6 +6,7 @@ Figures are tenths (pupils, places, minutes); -1 stands for "not known" or "not 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,8 +18,8 @@ import shapely
 
 from geo.layers import cells_of_points, encode_integers, encode_polygons, simplify_coverage
 from sufficiency.case import Case
-from sufficiency.outputs.disclosure import LABELS, shown_figures, shown_flows, shown_use
-from sufficiency.outputs.figures import ALL, UNLOCATED_KINDS, area_figures, flows, project_list, setting_use, variants
+from sufficiency.outputs.disclosure import LABELS, Shown
+from sufficiency.outputs.figures import ALL, UNLOCATED_KINDS, VARIANTS, project_list
 from sufficiency.plan import Plan
 from sufficiency.terms import NEED_GROUPS, SETTING_KINDS
 
@@ -37,7 +38,7 @@ class MapData:
     blocks: dict[str, bytes]
 
 
-def map_data(plan: Plan, case: Case) -> MapData:
+def map_data(plan: Plan, case: Case, shown: dict[str, Shown]) -> MapData:
     """Everything that the map needs, and nothing that may not be shown."""
     outlines = area_outlines(case)
     councils = _council_outlines(outlines, case)
@@ -58,7 +59,7 @@ def map_data(plan: Plan, case: Case) -> MapData:
         "zones": [*case.areas["area_name"], *councils["council_name"], "All councils together"],
         "areas": len(case.areas),
         "area_points": _lon_lat(case.areas),
-        "council_of_area": _positions(case.areas["council_code"], councils.index),
+        "council_of_area": _positions(case.areas["council_code"], councils.index).tolist(),
         "council_points": _lon_lat(councils),
         "kinds": {kind: name for kind, name in SETTING_KINDS.items() if kind not in UNLOCATED_KINDS},
         "sites": sites[["site_id", "name", "kind", "council", "is_new"]].to_dict("list") | {"points": _lon_lat(sites)},
@@ -67,9 +68,9 @@ def map_data(plan: Plan, case: Case) -> MapData:
     blocks = {
         "shapes": encode_polygons(outlines.to_numpy(), origin, step),
         "outlines": encode_polygons(councils.geometry.to_crs(4326).to_numpy(), origin, step),
-        "figures": _changes(figures_array(plan, case, zones, groups)),
-        "use": _changes(use_array(plan, case, list(sites["site_id"]))),
-        "flows": _flow_columns(plan, case, list(sites["site_id"])),
+        "figures": _changes(figures_array(shown, case, zones, groups)),
+        "use": _changes(use_array(shown, case, list(sites["site_id"]))),
+        "flows": _flow_columns(shown, case, list(sites["site_id"])),
     }
     return MapData(about, blocks)
 
@@ -98,15 +99,15 @@ def map_sites(plan: Plan, case: Case) -> pd.DataFrame:
     return sites.assign(council=sites["council_code"].map(lambda code: names.get(code, "Outside the area planned for")))
 
 
-def figures_array(plan: Plan, case: Case, zones: list[str], groups: list[str]) -> Figures:
+def figures_array(shown: dict[str, Shown], case: Case, zones: list[str], groups: list[str]) -> Figures:
     """Tenths by variant, need group, measure, year and zone."""
     years = list(case.academic_years)
     out = np.zeros((2, len(groups), len(MEASURES), len(years), len(zones)), dtype=np.int64)
     out[:, :, MEASURES.index("minutes")] = -1
     if case.disclosure != "open":
         out[:, 1:, :, :, : len(case.areas)] = -1
-    for number, tables in enumerate(variants(plan).values()):
-        figures = shown_figures(area_figures(tables, case), case)
+    for number, variant in enumerate(VARIANTS):
+        figures = shown[variant].areas
         figures = figures.assign(minutes=figures["pupil_minutes"] / figures["travellers"].where(figures["travellers"] > 0))
         at = _positions(figures["need_group"], groups), _positions(figures["academic_year"], years), _positions(figures["zone_id"], zones)
         for place, measure in enumerate(MEASURES):
@@ -114,12 +115,12 @@ def figures_array(plan: Plan, case: Case, zones: list[str], groups: list[str]) -
     return out
 
 
-def use_array(plan: Plan, case: Case, sites: list[str]) -> Figures:
+def use_array(shown: dict[str, Shown], case: Case, sites: list[str]) -> Figures:
     """Tenths of places and of pupils by variant, measure, year and site."""
     years = list(case.academic_years)
     out = np.zeros((2, 2, len(years), len(sites)), dtype=np.int64)
-    for number, tables in enumerate(variants(plan).values()):
-        use = shown_use(setting_use(tables), case)
+    for number, variant in enumerate(VARIANTS):
+        use = shown[variant].use
         use = use[use["setting_id"].isin(sites)]
         at = _positions(use["academic_year"], years), _positions(use["setting_id"], sites)
         out[number, 0, at[0], at[1]] = _tenths(use["places"])
@@ -135,14 +136,14 @@ def _changes(figures: Figures) -> bytes:
     return encode_integers(changes)
 
 
-def _flow_columns(plan: Plan, case: Case, sites: list[str]) -> bytes:
+def _flow_columns(shown: dict[str, Shown], case: Case, sites: list[str]) -> bytes:
     """Number of flows, then their variants, years, sites, areas and tenths of pupils, column by column."""
     areas, years = list(case.areas["area_id"]), list(case.academic_years)
     columns = []
-    for number, tables in enumerate(variants(plan).values()):
-        shown = shown_flows(flows(tables, case), case).sort_values(["academic_year", "setting_id", "area_id"])
-        at = [_positions(shown[name], order) for name, order in (("academic_year", years), ("setting_id", sites), ("area_id", areas))]
-        columns.append(np.array([[number] * len(shown), *at, _tenths(shown["pupils"])], dtype=np.int64))
+    for number, variant in enumerate(VARIANTS):
+        lines = shown[variant].flows.sort_values(["academic_year", "setting_id", "area_id"])
+        at = [_positions(lines[name], order) for name, order in (("academic_year", years), ("setting_id", sites), ("area_id", areas))]
+        columns.append(np.array([[number] * len(lines), *at, _tenths(lines["pupils"])], dtype=np.int64))
     table = np.concatenate(columns, axis=1)
     return encode_integers(np.concatenate([[table.shape[1]], table.ravel()]))
 
@@ -166,7 +167,7 @@ def _project_records(projects: pd.DataFrame, plan: Plan, case: Case, sites: pd.D
     return [
         {str(name): value for name, value in row.items()}
         | {
-            "site": at,
+            "site": int(at),
             "point": point,
             "year": bisect_left(case.academic_years, row["opens"]),
             "in_counterfactual": row["project_id"] in also_before,
@@ -180,10 +181,12 @@ def _lon_lat(table: pd.DataFrame) -> list[list[float]]:
     return [[round(float(x), 5), round(float(y), 5)] for x, y in zip(points.x, points.y, strict=True)]
 
 
-def _positions(values: pd.Series[Any], order: Any) -> list[int]:
+def _positions(values: pd.Series[Any], order: Sequence[str] | pd.Index[Any]) -> Figures:
     """Where each value stands in ``order``. Raises KeyError for a value that does not."""
-    place = {value: number for number, value in enumerate(order)}
-    return [place[value] for value in values]
+    places = pd.Index(order).get_indexer(pd.Index(values))
+    if (places < 0).any():
+        raise KeyError(f"not among the {len(order)} known ids: {', '.join(map(str, values[places < 0].unique()[:10]))}")
+    return np.asarray(places, dtype=np.int64)
 
 
 def _tenths(values: pd.Series[float]) -> Figures:

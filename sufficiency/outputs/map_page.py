@@ -12,6 +12,7 @@ import json
 from collections.abc import Hashable
 from html import escape
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from string import Template
 from typing import Any, Final
@@ -20,6 +21,7 @@ import pandas as pd
 import shapely
 
 from sufficiency.case import Case
+from sufficiency.outputs.disclosure import Shown
 from sufficiency.outputs.figures import by_year, mean_minutes, project_list
 from sufficiency.outputs.map_data import map_data
 from sufficiency.outputs.words import cautions, is_fictional, million, verdict
@@ -32,10 +34,10 @@ class PageNotBuiltError(FileNotFoundError):
     """The page scripts are missing: ``make web`` builds them."""
 
 
-def write_map(plan: Plan, case: Case, path: Path) -> None:
+def write_map(plan: Plan, case: Case, path: Path, shown: dict[str, Shown]) -> None:
     """Write the map page. Raises PageNotBuiltError when the page scripts have not been built."""
     parts = page_parts()
-    data = map_data(plan, case)
+    data = map_data(plan, case, shown)
     blocks = {"about": json.dumps(data.about, ensure_ascii=False, separators=(",", ":")).encode(), **data.blocks}
     scripts = {"worker": parts["worker.js"].encode(), "app": parts["app.js"].encode()}
     page = Template(parts["page.html"]).substitute(
@@ -48,13 +50,20 @@ def write_map(plan: Plan, case: Case, path: Path) -> None:
     path.write_text(page, encoding="utf-8")
 
 
+def page_built() -> bool:
+    """Whether ``make web`` has built the page scripts."""
+    return all(_dist().joinpath(name).is_file() for name in PARTS)
+
+
 def page_parts() -> dict[str, str]:
     """The built page scripts by file name. Raises PageNotBuiltError when they are missing."""
-    folder = resources.files("sufficiency.outputs").joinpath("map", "dist")
-    missing = [name for name in PARTS if not folder.joinpath(name).is_file()]
-    if missing:
-        raise PageNotBuiltError(f"The page scripts of the map are missing ({', '.join(missing)}). Build them with `make web`.")
-    return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in PARTS}
+    if not page_built():
+        raise PageNotBuiltError("The page scripts of the map have not been built. Build them with `make web`.")
+    return {name: _dist().joinpath(name).read_text(encoding="utf-8") for name in PARTS}
+
+
+def _dist() -> Traversable:
+    return resources.files("sufficiency.outputs").joinpath("map", "dist")
 
 
 def packed(block: bytes) -> str:

@@ -70,6 +70,7 @@ export async function start(workerUrl: string): Promise<void> {
     choose(found);
     drawn.goTo(point);
   });
+  addEventListener("beforeprint", () => byId("key").closest("details")!.setAttribute("open", ""));
   show();
 }
 

@@ -10,6 +10,12 @@ const DARK = "#0b0c0c";
 /** With more projects than this, pins show their numbers only from close by. */
 const MOST_NUMBERED = 150;
 
+/** With more settings than this, they show only from close by. */
+export const MOST_SITES = 1000;
+
+/** With more councils than this, names show only from close by. */
+const MOST_NAMED = 30;
+
 /** Room for the legend, on screens that have it. */
 const LEGEND_PX = 250;
 
@@ -77,6 +83,7 @@ export class PlanMap {
       id: "settings",
       type: "symbol",
       source: "settings",
+      minzoom: data.about.sites.name.length > MOST_SITES ? 7 : 0,
       layout: {
         "icon-image": ["get", "kind"],
         "icon-size": ["interpolate", ["linear"], ["zoom"], 5, ["*", 0.28, ["get", "size"]], 8, ["*", 0.6, ["get", "size"]], 11, ["get", "size"]],
@@ -89,6 +96,7 @@ export class PlanMap {
       id: "council-names",
       type: "symbol",
       source: "council-names",
+      minzoom: data.outlines.length > MOST_NAMED ? 7 : 0,
       layout: { "text-field": ["get", "name"], "text-font": ["Arial"], "text-size": 15, "text-padding": 6 },
       paint: { "text-color": DARK, "text-halo-color": "#ffffff", "text-halo-width": 2 },
     });
@@ -104,7 +112,7 @@ export class PlanMap {
         "icon-anchor": "bottom",
         "icon-allow-overlap": true,
         "icon-ignore-placement": true,
-        "icon-size": ["interpolate", ["linear"], ["zoom"], 5, 0.5, 9, 1],
+        "icon-size": few ? ["interpolate", ["linear"], ["zoom"], 5, 0.5, 9, 1] : ["interpolate", ["linear"], ["zoom"], 5, 0.15, 7, 0.3, 10, 1],
         "symbol-sort-key": ["-", 0, ["get", "index"]],
       },
     });

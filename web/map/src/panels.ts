@@ -3,6 +3,7 @@
 import { breaks, classLabels, describe, shade } from "./classes";
 import { type Measure, MEASURES, type PlanData, type Project } from "./data";
 import { byId, element, table } from "./dom";
+import { MOST_SITES } from "./map";
 import type { Selection, View } from "./state";
 import { hatching, picture, projectSymbol, settingSymbol, SYMBOLS } from "./symbols";
 
@@ -28,6 +29,7 @@ export function showKey(data: PlanData): void {
     element("li", {}, picture(projectSymbol(true, "1"), "Dark pin"), "Project, open in the year shown"),
     element("li", {}, picture(projectSymbol(false, "1"), "White pin"), "Project, not open yet"),
     element("li", {}, "The more places, the larger the symbol."),
+    ...(data.about.sites.name.length > MOST_SITES ? [element("li", {}, "Zoom in to see settings.")] : []),
   );
 }
 
