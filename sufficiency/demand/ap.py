@@ -33,7 +33,9 @@ EXCLUSIONS: Final = "permanent_exclusions_a_year"
 _EXCLUSIONS: Final = {"2016/17": {"year": "year", "level": "level", "name": "la_name", "kind": "school_type", "pupils": "perm_excl"}}
 
 
-def ap_forecast(data: Path, councils: pd.DataFrame, totals: pd.DataFrame, januaries: Sequence[int], levers: Sequence[Lever]) -> pd.DataFrame:
+def ap_forecast(
+    data: Path, councils: pd.DataFrame, totals: pd.DataFrame, januaries: Sequence[int], levers: Sequence[Lever]
+) -> pd.DataFrame:
     """council, provision, january, low, central, high (pupils; exclusions a year), last_counted, status.
 
     ``totals`` is the forecast of plans: those placed in AP are the provision ``ehc_plan_in_ap``. The other provisions
@@ -74,7 +76,7 @@ def _exclusions(data: Path, councils: list[str]) -> pd.DataFrame:
 def _carried(wide: pd.DataFrame, provision: str, januaries: Sequence[int], levers: Sequence[Lever]) -> pd.DataFrame:
     """The last count, grown with England's growth fading by half each year; spread from the year-to-year changes."""
     last = int(max(wide.columns))
-    base = wide.ffill(axis=1)[last]
+    base = wide.ffill(axis=1, limit=GROWTH_YEARS)[last]
     back = last - GROWTH_YEARS
     growth, sd = 0.0, SD_WITHOUT_HISTORY
     if back in wide.columns:
@@ -87,7 +89,9 @@ def _carried(wide: pd.DataFrame, provision: str, januaries: Sequence[int], lever
         ahead = max(january - last, 0)
         central = base * np.exp(growth * sum(FADING**step for step in range(1, ahead + 1))) * _change(wide.index, january, levers)
         reach = np.exp(REACH * sd * np.sqrt(ahead))
-        rows.append(pd.DataFrame({"council": wide.index, "january": january, "low": central / reach, "central": central, "high": central * reach}))
+        rows.append(
+            pd.DataFrame({"council": wide.index, "january": january, "low": central / reach, "central": central, "high": central * reach})
+        )
     table = pd.concat(rows, ignore_index=True).dropna(subset="central")
     return table.assign(provision=provision, last_counted=last, status="forecast")
 

@@ -61,7 +61,9 @@ def back_test(forecaster: Forecaster, progress: Callable[[str], None] | None = N
                     forecast = forecasts[method][ahead]
                     band = errors.interval(forecast, ahead) if method == "model" else None
                     scored = _score(forecast, actual[origin + ahead], reasons == "", band)
-                    every = _score(forecast, actual[origin + ahead], _returned(actual, origin, ahead) & (actual[origin] >= target.least), None)
+                    every = _score(
+                        forecast, actual[origin + ahead], _returned(actual, origin, ahead) & (actual[origin] >= target.least), None
+                    )
                     beside = {f"{name}_unfiltered": every[name] for name in ("mape", "wape", "bias", "bias_of_sum", "areas")}
                     scores.append({**cell, "method": method, **scored, "band": target.band, **beside})
     table = pd.DataFrame(scores)

@@ -1,32 +1,32 @@
 """What a planner may suppose about the future: small TOML files, several of which combine.
 
-    name = "More inclusion bases"
-    description = "..."
+name = "More inclusion bases"
+description = "..."
 
-    [[entry]]                  # new plans
-    change = -0.15             # share by which new plans change once fully in force
-    start, full = 2027, 2030   # Januaries: first effect, full effect (straight line between)
-    ages = [4, 10]             # optional: ages at 31 August, first and last
-    needs = ["SLCN"]           # optional
-    councils = ["E06000012"]   # optional
+[[entry]]                  # new plans
+change = -0.15             # share by which new plans change once fully in force
+start, full = 2027, 2030   # Januaries: first effect, full effect (straight line between)
+ages = [4, 10]             # optional: ages at 31 August, first and last
+needs = ["SLCN"]           # optional
+councils = ["E06000012"]   # optional
 
-    [[placement]]              # where pupils are placed
-    from, to = "state_special", "resourced_provision"
-    share = 0.10               # of those who would be placed there
-    of = "new"                 # "new": who arrive there in the year (new plans and moves); "all": every pupil placed there
+[[placement]]              # where pupils are placed
+from, to = "state_special", "resourced_provision"
+share = 0.10               # of those who would be placed there
+of = "new"                 # "new": who arrive there in the year (new plans and moves); "all": every pupil placed there
 
-    [[leaving]] change = 0.2   # share by which leaving rates change
+[[leaving]] change = 0.2   # share by which leaving rates change
 
-    [request_rate] mode = "held"       # "held": new plans at the origin's rate; "rising": growing after the third year
-    growth = 0.03                      # share a year, for "rising"
+[request_rate] mode = "held"       # "held": new plans at the origin's rate; "rising": growing after the third year
+growth = 0.03                      # share a year, for "rising"
 
-    [[housing]] councils = ["E10000003"]; homes = 500; start = 2026; end = 2035   # homes a year
-    persons_0_25_per_home = 0.75
+[[housing]] councils = ["E10000003"]; homes = 500; start = 2026; end = 2035   # homes a year
+persons_0_25_per_home = 0.75
 
-    [[price]]                  # fees; no effect on pupils
-    category = "independent_special"; change = -0.1; start = 2029; full = 2031   # or cap_gbp = 60000
+[[price]]                  # fees; no effect on pupils
+category = "independent_special"; change = -0.1; start = 2029; full = 2031   # or cap_gbp = 60000
 
-    [[ap]] change = -0.2       # AP demand of pupils without a plan, in step with exclusions
+[[ap]] change = -0.2       # AP demand of pupils without a plan, in step with exclusions
 """
 
 from __future__ import annotations

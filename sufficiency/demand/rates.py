@@ -63,7 +63,9 @@ def rates_at(data: Path, history: History, origin: int) -> Rates:
     completed = tables(data)
     if origin not in completed or origin - 1 not in completed or history.new_need_by_age.empty:
         first = max(completed)
-        raise ValueError(f"needs and single ages by council were first published for January {first}: no forecast by age and need from {origin}")
+        raise ValueError(
+            f"needs and single ages by council were first published for January {first}: no forecast by age and need from {origin}"
+        )
     councils = list(history.councils.sort_values("council")["council"])
     regions = list(history.councils.sort_values("council")["region"])
     names = sorted(set(regions))
@@ -97,7 +99,7 @@ def _by_single_age(data: Path, completed: Figures, january: int, councils: list[
     counts = printed.to_numpy(float).reshape(len(councils), len(AGES), len(CATEGORIES)).clip(min=0.0)
     stock = np.zeros((len(councils), len(AGES), len(NEEDS), len(CATEGORIES)))
     for group in range(len(LAST_AGE)):
-        ages = np.flatnonzero(GROUP_OF_AGE == group)
+        ages = np.flatnonzero(group == GROUP_OF_AGE)
         own = counts[:, ages].transpose(0, 2, 1)
         england = own.sum(axis=0) + LEAST
         share = shrunk_shares(own, england / england.sum(axis=-1, keepdims=True), AGE_PUPILS)
@@ -150,7 +152,7 @@ def _need_mix(history: History, year: int, councils: list[str]) -> Figures:
     counts = table.reindex(index, fill_value=0.0).to_numpy(float).reshape(len(councils), len(AGES), len(NEEDS))
     mix = np.zeros_like(counts)
     for group in range(len(LAST_AGE)):
-        ages = np.flatnonzero(GROUP_OF_AGE == group)
+        ages = np.flatnonzero(group == GROUP_OF_AGE)
         own = counts[:, ages].sum(axis=1)
         england = own.sum(axis=0) + LEAST
         mix[:, ages] = shrunk_shares(own, england / england.sum(), NEED_PUPILS)[:, None]
@@ -162,7 +164,7 @@ def _affinity(stock: Figures) -> Figures:
     england = stock.sum(axis=0)
     result = np.ones_like(england)
     for group in range(len(LAST_AGE)):
-        ages = np.flatnonzero(GROUP_OF_AGE == group)
+        ages = np.flatnonzero(group == GROUP_OF_AGE)
         table = england[ages].sum(axis=0) + 1.0
         result[ages] = table * table.sum() / (table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True))
     return result

@@ -34,11 +34,24 @@ RECODED: Final[dict[str, str]] = {
 }
 """Old code -> code today, where only the code changed."""
 
-BANDS: Final[dict[str, tuple[int, int]]] = {"under 5": (0, 4), "5 to 10": (5, 10), "11 to 15": (11, 15), "16 to 19": (16, 19), "20 to 25": (20, 25)}
+BANDS: Final[dict[str, tuple[int, int]]] = {
+    "under 5": (0, 4),
+    "5 to 10": (5, 10),
+    "11 to 15": (11, 15),
+    "16 to 19": (16, 19),
+    "20 to 25": (20, 25),
+}
 STOCKS: Final = ("ehc_plans", "special_state", "independent_nm", "ap", NOT_RECORDED)
 NEEDS: Final = tuple(need for need in ehc_plans.NEED_COLUMNS.values() if need != UNKNOWN)
 
-_FLOW: Final = {"time_period": "time_period", "level": "geographic_level", "council_code": "la_code_ons", "region": "region_name", "topic": "breakdown_topic", "breakdown": "breakdown"}
+_FLOW: Final = {
+    "time_period": "time_period",
+    "level": "geographic_level",
+    "council_code": "la_code_ons",
+    "region": "region_name",
+    "topic": "breakdown_topic",
+    "breakdown": "breakdown",
+}
 _PUBLISHED: Final = {**_FLOW, "council_code": "new_la_code"}
 
 
@@ -179,11 +192,20 @@ def _repair_regional_total(made: pd.DataFrame, new_by_age: pd.DataFrame) -> pd.D
 
 def _establishments(data: Path) -> pd.DataFrame:
     """(council, january): measures of the establishment file, statements and plans together."""
-    names = {"time_period": "time_period", "level": "geographic_level", "council_code": "la_code_ons", "group": "establishment_group", "kind": "establishment_type", "plans": "Total_all"}
+    names = {
+        "time_period": "time_period",
+        "level": "geographic_level",
+        "council_code": "la_code_ons",
+        "group": "establishment_group",
+        "kind": "establishment_type",
+        "plans": "Total_all",
+    }
     table = files.read(data, "establishments", {"2022": names})
     table = files.numbers(table[table["level"] == "Local authority"], ["plans"], "establishments")
     kind = table["kind"]
-    state = kind.isin(["Special - LA maintained", "Special - Academy/free", "Special - Academy", "Special - Free school", "Hospital School"])
+    state = kind.isin(
+        ["Special - LA maintained", "Special - Academy/free", "Special - Academy", "Special - Free school", "Hospital School"]
+    )
     measures = {
         "ehc_plans": (kind == "Total") & (table["group"] == "Total"),
         "special_state": state,
@@ -221,4 +243,3 @@ def _bands(data: Path) -> pd.DataFrame:
     both = pd.concat([old, single.assign(band=single["age"].map(band_of))])
     both = both.assign(area=area_of(both["council_code"]))
     return both.groupby(["area", "january", "band"])["ehc_plans"].sum(min_count=1).unstack("band")[list(BANDS)]
-
