@@ -1,0 +1,173 @@
+"""The travel step on files: points in, a matrix of journeys out, with a report of how it was made and how far it may be off."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from geo.estimate import ERROR_MIN, estimated_blocks
+from geo.landmarks import fit_landmarks
+from sufficiency.travel_sources import find_landmark_file, read_land, read_landmarks, read_points, travel_classes
+
+Progress = Callable[[str], None]
+
+SCHEMA = pa.schema(
+    [("area_id", pa.string()), ("site_id", pa.string()), ("minutes", pa.float32()), ("km", pa.float32()), ("status", pa.string())]
+)
+LICENCES = {
+    "OpenStreetMap": "Open Database Licence 1.0; contains data (c) OpenStreetMap contributors; a published derived database stays under it",
+    "OS Open Roads": "Open Government Licence v3.0; contains OS data (c) Crown copyright and database right",
+}
+
+
+@dataclass(frozen=True)
+class TravelReport:
+    """How a matrix was made. ``mean_error_min``: mean absolute errors in minutes under 60 km by method, empty for roads;
+    ``far_points``: points more than 1 km from their road or without one."""
+
+    method: str
+    roads: str
+    speeds: str
+    licence: str
+    limit_min: float
+    areas: int
+    sites: int
+    pairs: int
+    unreachable_pairs: int
+    travel_class_source: str
+    mean_error_min: dict[str, float]
+    far_points: list[dict[str, object]]
+
+
+def make_travel(
+    areas_csv: Path,
+    sites_csv: Path,
+    out: Path,
+    limit_min: float,
+    roads: Path | None = None,
+    landmarks: Path | None = None,
+    speeds: str = "school_run",
+    progress: Progress | None = None,
+    *,
+    ferries: bool = True,
+    workers: int = 1,
+    cache: Path | None = None,
+    data: Path | None = None,
+) -> TravelReport:
+    """Writes one-way car journeys from areas to sites within ``limit_min`` minutes to ``out``.
+
+    ``out`` is Parquet: area_id, site_id, minutes, km, status (``road``, ``unreachable`` or ``estimated``), by area then site.
+    Along ``roads`` (.osm.pbf or OS Open Roads .gpkg) with the speed variant ``speeds``; without roads by known minutes to ``landmarks``,
+    and without those by the distance curve. ``data`` (default: the folder in SUFFICIENCY_DATA, if set) gives landmarks, rurality and coast.
+    The report is returned and written beside the matrix as ``<out>.json``. Raises InputError for bad points, ValueError for bad road files.
+    """
+    if limit_min <= 0:
+        raise ValueError(f"the limit must be more than 0 minutes, not {limit_min}")
+    areas, sites = read_points(areas_csv, "area_id"), read_points(sites_csv, "site_id")
+    if roads is not None:
+        blocks, notes = _by_road(areas, sites, limit_min, roads, speeds, ferries, workers, cache, progress)
+    else:
+        blocks, notes = _by_estimate(areas, sites, limit_min, landmarks, data or _data_folder(), progress)
+    pairs, unreachable = _write(blocks, out, {**notes, "limit_min": limit_min})
+    report = TravelReport(limit_min=limit_min, areas=len(areas), sites=len(sites), pairs=pairs, unreachable_pairs=unreachable, **notes)  # type: ignore[arg-type]
+    out.with_name(f"{out.name}.json").write_text(json.dumps(asdict(report), indent=2), encoding="utf-8")
+    _say(progress, f"{pairs:,} journeys within {limit_min:g} minutes, {unreachable:,} pairs that no road joins")
+    return report
+
+
+def _by_road(
+    areas: pd.DataFrame,
+    sites: pd.DataFrame,
+    limit_min: float,
+    roads: Path,
+    speeds: str,
+    ferries: bool,
+    workers: int,
+    cache: Path | None,
+    progress: Progress | None,
+) -> tuple[Iterator[pd.DataFrame], dict[str, object]]:
+    from geo.network import build_network
+    from geo.roads import read_roads
+    from geo.roads.speeds import load_speeds
+    from geo.travel import road_journey_blocks, snap_table
+
+    _say(progress, f"reading {roads.name}")
+    network = build_network(read_roads(roads), load_speeds(speeds), ferries)
+    _say(progress, f"{network.name}: {len(network.node_xy_m):,} junctions, {len(network.edge_from):,} edges, speeds {network.speeds}")
+    far = [
+        {"table": table, **row}
+        for table, points, name in (("areas", areas, "area_id"), ("sites", sites, "site_id"))
+        for row in snap_table(network, points, name).query("status != 'ok'").rename(columns={name: "id"}).to_dict("records")
+    ]
+    notes: dict[str, object] = {
+        "method": "road",
+        "roads": network.name,
+        "speeds": network.speeds,
+        "licence": next(text for name, text in LICENCES.items() if network.name.startswith(name)),
+        "travel_class_source": "",
+        "mean_error_min": {},
+        "far_points": far,
+    }
+    if far:
+        _say(progress, f"{len(far)} points lie more than 1 km from a road they can join")
+    return road_journey_blocks(network, areas, sites, limit_min, cache=cache, workers=workers, progress=progress), notes
+
+
+def _by_estimate(
+    areas: pd.DataFrame, sites: pd.DataFrame, limit_min: float, landmarks: Path | None, data: Path | None, progress: Progress | None
+) -> tuple[Iterator[pd.DataFrame], dict[str, object]]:
+    classes, class_source = travel_classes(areas, data)
+    land = read_land(data)
+    curve = "curve" if land is None else "curve and coast"
+    errors = {curve: ERROR_MIN[curve]}
+    file = find_landmark_file(landmarks, data)
+    model = None
+    if file is not None:
+        _say(progress, f"learning from the minutes to landmarks in {file.name}")
+        model = fit_landmarks(read_landmarks(file, areas, data))
+        errors["landmarks"] = round(model.mean_error_min, 2)
+    method = curve if model is None else "landmarks"
+    stated = "; ".join(f"{name} {minutes} minutes" for name, minutes in errors.items())
+    _say(progress, f"estimated by {method}; mean absolute error under 60 km on sites not used: {stated}")
+    notes: dict[str, object] = {
+        "method": f"estimated by {method}",
+        "roads": "",
+        "speeds": "",
+        "licence": "",
+        "travel_class_source": class_source,
+        "mean_error_min": errors,
+        "far_points": [],
+    }
+    return estimated_blocks(areas.assign(travel_class=classes), sites, limit_min, land, model), notes
+
+
+def _write(blocks: Iterator[pd.DataFrame], out: Path, notes: dict[str, object]) -> tuple[int, int]:
+    """Streams the blocks to Parquet with the notes as its metadata; returns the numbers of reachable and unreachable pairs."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = out.with_name(f"{out.name}.unfinished")
+    schema = SCHEMA.with_metadata({name: str(value) for name, value in notes.items() if name != "far_points"})
+    pairs, unreachable = 0, 0
+    with pq.ParquetWriter(unfinished, schema) as writer:
+        for block in blocks:
+            writer.write_table(pa.Table.from_pandas(block, schema=schema, preserve_index=False))
+            apart = int((block["status"] == "unreachable").sum())
+            pairs, unreachable = pairs + len(block) - apart, unreachable + apart
+    unfinished.replace(out)
+    return pairs, unreachable
+
+
+def _data_folder() -> Path | None:
+    named = os.environ.get("SUFFICIENCY_DATA")
+    return Path(named) if named else None
+
+
+def _say(progress: Progress | None, message: str) -> None:
+    if progress is not None:
+        progress(message)
