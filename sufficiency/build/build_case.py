@@ -1,0 +1,228 @@
+"""A case from published data: which pupils, settings, placements, projects, money and journeys a plan starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from geo.estimate import estimated_journeys
+from sufficiency.assumptions import Assumptions, default_assumptions
+from sufficiency.build import demand_notes
+from sufficiency.build.candidate_projects import candidate_projects, location_factors
+from sufficiency.build.case_supply import case_placements, case_pools, case_settings
+from sufficiency.build.gravity import residence_margins
+from sufficiency.build.partnerships import chosen_councils
+from sufficiency.build.programmes import Programme, council_weights, funds_table, read_programme
+from sufficiency.build.residents import completed_totals, council_placements, published_totals, pupils_table
+from sufficiency.build.small_area_split import area_shares, areas_table
+from sufficiency.build.suitability import suitability_table
+from sufficiency.build.supply import KINDS, Supply, supply_of_england
+from sufficiency.build.supply_notes import supply_notes
+from sufficiency.case import Case, Source, validated
+from sufficiency.sources import gias
+from sufficiency.sources.files import find, provenance
+from sufficiency.sources.small_areas import lsoas
+from sufficiency.tables.problems import InputError, InputProblem
+from sufficiency.tables.read import read_table
+from sufficiency.terms import GROUP_OF_NEED, academic_year, financial_year, start_of
+
+Progress = Callable[[str], None] | None
+RELEASES: Final = (
+    "caseload", "needs", "age_bands", "ap_counts", "council_funded_ap", "councils", "small_areas", "single_ages", "lsoa_lookup", "lsoa_shapes",
+)  # fmt: skip
+"""Releases that a case is made from, beside the register of schools."""
+GROWTH_YEARS: Final = 3
+LONGEST_JOURNEY_MIN: Final = 180.0
+"""Placements beyond the limit keep a journey up to this; the estimate is not trusted further."""
+
+
+def build_case(
+    data: Path,
+    *,
+    level: str,
+    councils: Sequence[str] | None = None,
+    region: str | None = None,
+    partnership: str | None = None,
+    england: bool = False,
+    programme: str = "hnpca-2022-25",
+    projects_file: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    progress: Progress = None,
+) -> Case:
+    """The case of some councils (or a region, a partnership, England) for a capital programme, from a folder of published files.
+
+    ``level``: ``lsoa`` or ``msoa``; ``projects_file``: a CSV in the Projects schema in place of the candidate projects by rule;
+    ``overrides``: assumptions by dotted name. Every derivation is in ``Case.notes``, every file in ``Case.sources``.
+    Raises InputError with all problems found.
+    """
+    say = progress or (lambda _: None)
+    about = read_programme(programme)
+    assumptions = default_assumptions().override(overrides or {}, "the request", "overrides")
+    codes, title = chosen_councils(data, councils, region, partnership, england)
+
+    say("reading pupils and areas")
+    placements = council_placements(data, about.base_january, assumptions)
+    msoas = areas_table(data, "msoa")
+    margins = residence_margins(_placed(placements), area_shares(data, "msoa", assumptions), pd.Index(msoas["area_id"]))
+    register = gias.register(data)
+    supply = supply_of_england(msoas.drop(columns="geometry"), margins, register, assumptions, progress)
+
+    say("pupils of the case")
+    areas = msoas[msoas["council_code"].isin(codes)] if level == "msoa" else areas_table(data, level, codes)
+    base_year = academic_year(about.base_january - 1)
+    pupils = pupils_table(data, about.base_january, about.academic_years, level, codes, assumptions)
+
+    say("settings and placements of the case")
+    cells = _cells_of_base_year(pupils, base_year)
+    members = _members(data, level, codes, assumptions)
+    councils_of_case = _councils(areas, supply, assumptions)
+    placed = case_placements(supply, msoas, members, cells, codes)
+    pools = case_pools(supply, placed, codes, assumptions)
+    settings = case_settings(supply, pools, councils_of_case)
+
+    say("candidate projects" if projects_file is None else "reading projects")
+    first_year = financial_year(start_of(about.academic_years[0]))
+    if projects_file is None:
+        everyone = pd.concat([supply.placed, supply.unlocated.assign(setting_id=None)], ignore_index=True)
+        projects = candidate_projects(codes, msoas, supply.settings, register, everyone, first_year, assumptions)
+    else:
+        projects = _own_projects(projects_file, codes, pools)
+
+    say("journeys")
+    travel = _travel(areas, settings, pools, projects, placed, assumptions)
+    case = Case(
+        name=f"{title}: {about.title}",
+        level=level,
+        base_january=about.base_january,
+        academic_years=about.academic_years,
+        programme=about.key,
+        price_base=about.price_base,
+        areas=validated("areas", areas),  # type: ignore[arg-type]
+        councils=validated("councils", councils_of_case),
+        pupils=validated("pupils", pupils),
+        settings=validated("settings", settings),
+        pools=validated("pools", pools),
+        placements=validated("placements", placed),
+        projects=validated("projects", projects),
+        funds=validated("funds", funds_table(about, _weights(data, about, msoas, margins, register), codes)),
+        travel=validated("travel", travel),
+        suitability=suitability_table(),
+        assumptions=assumptions,
+        sources=tuple(_sources(data, projects_file)),
+        totals=_totals(data, about.base_january, codes),
+        notes=tuple(
+            [
+                *demand_notes.notes(data, about.base_january, [start_of(year) + 1 for year in about.academic_years], codes),
+                *supply_notes(about, supply, projects_file is None, assumptions),
+            ]
+        ),
+    )
+    say("done")
+    return case
+
+
+def _placed(placements: pd.DataFrame) -> pd.DataFrame:
+    """Placements in the categories that have settings, or stand for settings that are not on the map."""
+    return placements[placements["category"].isin([*KINDS, "unlocated_ap"])]
+
+
+def _cells_of_base_year(pupils: pd.DataFrame, base_year: str) -> pd.Series:
+    """Pupils placed in the base year by area_id, need_group and phase."""
+    base = pupils[pupils["academic_year"].eq(base_year)]
+    groups = base["need"].map(GROUP_OF_NEED).rename("need_group")
+    return base.groupby(["area_id", groups, "phase"])["pupils_placed"].sum()
+
+
+def _members(data: Path, level: str, councils: Sequence[str], assumptions: Assumptions) -> pd.DataFrame:
+    """Areas of each MSOA with their share of its pupils of a phase: msoa_code, area_id, phase, share."""
+    shares = area_shares(data, level, assumptions, councils)
+    if level == "msoa":
+        return shares.assign(msoa_code=shares["area_id"], share=1.0)[["msoa_code", "area_id", "phase", "share"]]
+    msoa = lsoas(data).set_index("lsoa_code")["msoa_code"]
+    shares = shares.assign(msoa_code=shares["area_id"].map(msoa))
+    whole = shares.groupby(["msoa_code", "phase"])["share"].transform("sum")
+    shares["share"] = (shares["share"] / whole).fillna(0.0)
+    return shares[["msoa_code", "area_id", "phase", "share"]]
+
+
+def _councils(areas: pd.DataFrame, supply: Supply, assumptions: Assumptions) -> pd.DataFrame:
+    """Councils table; an unlocated place is farther than the council's mean independent journey by a factor."""
+    table = areas[["council_code", "council_name", "region_name"]].drop_duplicates().sort_values("council_code", ignore_index=True)
+    mean = supply.independent_journeys.set_index("council_code").reindex(table["council_code"])
+    factor = assumptions.number("supply.unlocated_journey_factor")
+    return table.assign(unlocated_km=mean["km"].to_numpy() * factor, unlocated_minutes=mean["minutes"].to_numpy() * factor)
+
+
+def _own_projects(file: Path, councils: Sequence[str], pools: pd.DataFrame) -> pd.DataFrame:
+    """The user's project list for the councils of the case. Raises InputError for a pool that the case lacks, or for no project at all."""
+    table = read_table(file, "projects")
+    table = table[table["council_code"].isin(list(councils))].reset_index(drop=True)
+    if table.empty:
+        raise InputError([InputProblem(file.name, "no project of the councils of the case", "Check council_code (ONS codes).")])
+    unknown = table["from_pool_id"].notna() & ~table["from_pool_id"].isin(pools["pool_id"])
+    problems = [
+        InputProblem(file.name, "no such pool in the case", "Give a pool_id of the case's pools.csv.", column="from_pool_id", value=str(pool))
+        for pool in table.loc[unknown, "from_pool_id"]
+    ]
+    if problems:
+        raise InputError(problems)
+    return table
+
+
+def _travel(
+    areas: gpd.GeoDataFrame, settings: pd.DataFrame, pools: pd.DataFrame, projects: pd.DataFrame, placed: pd.DataFrame, assumptions: Assumptions
+) -> pd.DataFrame:
+    """Journeys within the limit (and its soft margin) to every setting and project site, and to every setting that holds an area's pupils."""
+    sites = _sites(settings, pools, projects, assumptions)
+    here = pd.DataFrame(areas[["area_id", "easting_m", "northing_m", "travel_class"]])
+    parts = [estimated_journeys(here, of_limit, limit) for limit, of_limit in sites.groupby("limit_min")]
+    travel = pd.concat(parts, ignore_index=True)
+    pairs = placed[["area_id", "pool_id"]].drop_duplicates().rename(columns={"pool_id": "site_id"})
+    pairs = pairs[pairs["site_id"].isin(sites["site_id"])].merge(travel[["area_id", "site_id"]], how="left", indicator=True)
+    beyond = pairs.loc[pairs["_merge"].eq("left_only"), ["area_id", "site_id"]]
+    if len(beyond):
+        from_areas, to_sites = here[here["area_id"].isin(beyond["area_id"])], sites[sites["site_id"].isin(beyond["site_id"])]
+        travel = pd.concat([travel, estimated_journeys(from_areas, to_sites, LONGEST_JOURNEY_MIN).merge(beyond)], ignore_index=True)
+    return travel.sort_values(["area_id", "site_id"], ignore_index=True)
+
+
+def _sites(settings: pd.DataFrame, pools: pd.DataFrame, projects: pd.DataFrame, assumptions: Assumptions) -> pd.DataFrame:
+    """site_id, easting_m, northing_m, limit_min of settings on the map and project sites; the limit is that of the oldest phase served."""
+    limits, soft = assumptions.table("travel.limit_min"), assumptions.number("travel.soft_extra_min")
+    of_pools = pools.merge(settings[["setting_id", "easting_m", "northing_m"]], on="setting_id").rename(columns={"setting_id": "site_id"})
+    columns = ["site_id", "easting_m", "northing_m", "phases"]
+    sites = pd.concat([of_pools[columns], projects[columns]], ignore_index=True)
+    sites = sites[sites["easting_m"].notna()]
+    sites["limit_min"] = [max(limits[phase] for phase in cell.split("|")) + soft for cell in sites["phases"]]
+    return sites.sort_values("limit_min").drop_duplicates("site_id", keep="last")
+
+
+def _weights(data: Path, about: Programme, msoas: pd.DataFrame, margins: Mapping[str, np.ndarray], register: pd.DataFrame) -> pd.Series:
+    """Weight of every council of England in the split of the money."""
+    residents = msoas.groupby("council_code")["population_0_25"].sum()
+    with_plan = sum(margins[kind].sum(axis=1) for kind in KINDS)
+    placed = pd.Series(with_plan, index=msoas["council_code"].to_numpy()).groupby(level=0).sum()
+    now = pd.Series({code: figures["ehc_plans"] for code, figures in completed_totals(data, about.base_january).items()}).reindex(residents.index)
+    then = pd.Series({code: figures["ehc_plans"] for code, figures in published_totals(data, about.base_january - GROWTH_YEARS).items()})
+    before = then.reindex(residents.index).astype(float)
+    usual = now[before.notna()].sum() / before.sum()
+    growth = now - before.fillna(now / usual)
+    return council_weights(residents, placed, growth, location_factors(register).reindex(residents.index).fillna(1.0))
+
+
+def _totals(data: Path, january: int, councils: Sequence[str]) -> dict[str, Any]:
+    kept = [*councils, "England"]
+    return {
+        "published": {code: figures for code, figures in published_totals(data, january).items() if code in kept},
+        "completed": {code: figures for code, figures in completed_totals(data, january).items() if code in kept},
+    }
+
+
+def _sources(data: Path, projects_file: Path | None) -> list[Source]:
+    files = [find(data, release)[0] for release in RELEASES]
+    return [*provenance(files), *gias.sources(data), *provenance([projects_file] if projects_file else [])]
