@@ -26,20 +26,11 @@ CLOSED: Final = 0
 
 
 @dataclass(frozen=True)
-class Arcs:
-    """Arcs grouped by the node they leave: node i has ``neighbour[start[i]:start[i + 1]]`` with ``ms`` and ``mm``."""
-
-    start: NDArray[np.int64]
-    neighbour: Ints
-    ms: Ints
-    mm: Ints
-
-
-@dataclass(frozen=True)
 class Network:
     """Edges run from ``edge_from`` to ``edge_to``; ``edge_ms`` (E, 2) is the time along and against, 0 where closed.
 
-    ``reversed_arcs`` lead from each node to those from which it is reached: a search from a site finds the way *to* the site.
+    ``reversed_arcs`` (A, 3: node, ms, mm) of node i are rows ``reversed_start[i]`` to ``reversed_start[i + 1]``; they lead to the nodes
+    from which it is reached, so a search from a site finds the way *to* the site.
     Link arrays (L) say where each drawn line lies: its edge, its milliseconds and millimetres from the edge's two ends,
     whether it is drawn against the edge, and whether points may join it.
     """
@@ -54,9 +45,7 @@ class Network:
     edge_ms: Ints
     edge_mm: Ints
     reversed_start: NDArray[np.int64]
-    reversed_neighbour: Ints
-    reversed_ms: Ints
-    reversed_mm: Ints
+    reversed_arcs: Ints
     link_edge: Ints
     link_offset_ms: Ints
     link_offset_mm: Ints
@@ -66,10 +55,6 @@ class Network:
     link_join: NDArray[np.bool_]
     shape_xy_m: NDArray[np.float32]
     shape_start: NDArray[np.int64]
-
-    @property
-    def reversed_arcs(self) -> Arcs:
-        return Arcs(self.reversed_start, self.reversed_neighbour, self.reversed_ms, self.reversed_mm)
 
 
 def build_network(links: RoadLinks, speeds: Speeds, ferries: bool = True) -> Network:
@@ -88,7 +73,7 @@ def build_network(links: RoadLinks, speeds: Speeds, ferries: bool = True) -> Net
     number = np.full(len(kept.node_xy_m), -1, dtype=np.int32)
     number[nodes] = np.arange(len(nodes), dtype=np.int32)
     edge_from, edge_to = number[edge_from], number[edge_to]
-    arcs = _reversed_arcs(edge_from, edge_to, edge_ms, edge_mm, len(nodes))
+    reversed_start, reversed_arcs = _reversed_arcs(edge_from, edge_to, edge_ms, edge_mm, len(nodes))
     component, main = _components(edge_from, edge_to, edge_ms, edge_mm, len(nodes))
     inside = main[edge_from] & main[edge_to]
     return Network(
@@ -101,10 +86,8 @@ def build_network(links: RoadLinks, speeds: Speeds, ferries: bool = True) -> Net
         edge_to=edge_to,
         edge_ms=edge_ms,
         edge_mm=edge_mm,
-        reversed_start=arcs.start,
-        reversed_neighbour=arcs.neighbour,
-        reversed_ms=arcs.ms,
-        reversed_mm=arcs.mm,
+        reversed_start=reversed_start,
+        reversed_arcs=reversed_arcs,
         link_edge=link_edge,
         link_offset_ms=link_offset_ms,
         link_offset_mm=link_offset_mm,
@@ -140,8 +123,8 @@ def load_network(folder: Path) -> Network:
     return Network(**parts)
 
 
-def forward_arcs(network: Network) -> Arcs:
-    """Arcs in the direction of travel, for searches *from* a place and for checks against other routers."""
+def forward_arcs(network: Network) -> tuple[NDArray[np.int64], Ints]:
+    """Starts and arcs as ``reversed_arcs``, but in the direction of travel: for checks against other routers."""
     return _reversed_arcs(network.edge_to, network.edge_from, network.edge_ms, network.edge_mm, len(network.node_xy_m))
 
 
@@ -155,7 +138,7 @@ def _by_place(nodes: NDArray[np.int64], xy_m: Floats) -> NDArray[np.int64]:
     return nodes[np.argsort(code, kind="stable")]
 
 
-def _reversed_arcs(edge_from: Ints, edge_to: Ints, edge_ms: Ints, edge_mm: Ints, nodes: int) -> Arcs:
+def _reversed_arcs(edge_from: Ints, edge_to: Ints, edge_ms: Ints, edge_mm: Ints, nodes: int) -> tuple[NDArray[np.int64], Ints]:
     """Arcs against the direction of travel; an edge from a node to itself leads nowhere new and makes no arc."""
     between = edge_from != edge_to
     parts = []
@@ -165,7 +148,7 @@ def _reversed_arcs(edge_from: Ints, edge_to: Ints, edge_ms: Ints, edge_mm: Ints,
     leave, reach, ms, mm = np.concatenate(parts, axis=1)
     order = np.lexsort((mm, ms, reach, leave))
     start = np.concatenate([[0], np.cumsum(np.bincount(leave, minlength=nodes))]).astype(np.int64)
-    return Arcs(start, reach[order].astype(np.int32), ms[order].astype(np.int32), mm[order].astype(np.int32))
+    return start, np.stack([reach, ms, mm], axis=1)[order].astype(np.int32)
 
 
 def _components(edge_from: Ints, edge_to: Ints, edge_ms: Ints, edge_mm: Ints, nodes: int) -> tuple[Ints, NDArray[np.bool_]]:

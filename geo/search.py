@@ -7,8 +7,6 @@ Among paths of equal time the shortest counts, so results depend on nothing but 
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
-
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -28,26 +26,23 @@ def journeys_to_sites(
     Memory holds areas x sites of one call, so callers pass sites in chunks.
     Searches start at the sites on the reversed arcs, so each is the way from home to the site.
     """
-    arcs = network.reversed_arcs
-    return _searches(  # type: ignore[no-any-return]
-        arcs.start, arcs.neighbour, arcs.ms, arcs.mm,
-        network.edge_from, network.edge_to, network.edge_ms,
+    found = _searches(
+        network.reversed_start, network.reversed_arcs, network.edge_from, network.edge_to, network.edge_ms,
         areas.edge, areas.ms_to, areas.mm, sites.edge, sites.ms_from, sites.mm, limit_ms,
     )  # fmt: skip
+    site, area, ms, mm = np.ascontiguousarray(found.T)
+    return site, area, ms, mm
 
 
 def reached_from(network: Network, site: Snapped, limit_ms: int) -> tuple[Ints, Ints, Ints]:
     """Nodes from which the one site of ``site`` is reached within the limit: node, milliseconds, millimetres (for isochrones)."""
-    arcs = network.reversed_arcs
-    ms = np.full(len(network.node_xy_m), UNREACHED, dtype=np.int32)
-    mm = np.zeros(len(network.node_xy_m), dtype=np.int32)
+    best = np.full((len(network.node_xy_m), 2), UNREACHED, dtype=np.int32)
+    heap = np.empty(len(network.reversed_arcs) + 2, dtype=np.int64)
+    touched = np.empty(len(best), dtype=np.int32)
     seeds = _seeds(site.edge[0], network.edge_from, network.edge_to, network.edge_ms, site.ms_from[0], site.mm[0])
-    touched = _search(  # type: ignore[call-arg]
-        arcs.start, arcs.neighbour, arcs.ms, arcs.mm, ms, mm, *seeds, limit_ms
-    )
-    nodes = np.sort(np.array(touched, dtype=np.int32))
-    nodes = nodes[ms[nodes] <= limit_ms]
-    return nodes, ms[nodes], mm[nodes]
+    reached = _search(network.reversed_start, network.reversed_arcs, best, heap, touched, *seeds, limit_ms)  # type: ignore[call-arg]
+    nodes = np.sort(touched[:reached])
+    return nodes, best[nodes, 0], best[nodes, 1]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -68,77 +63,119 @@ def _seeds(edge, edge_from, edge_to, edge_ms, site_ms, site_mm):  # type: ignore
 
 
 @numba.njit(cache=True, nogil=True)
-def _search(start, neighbour, arc_ms, arc_mm, ms, mm, seed_nodes, seed_ms, seed_mm, limit_ms):  # type: ignore[no-untyped-def]
-    """Fills ``ms`` and ``mm`` for reached nodes and returns the touched ones; entries of the heap are ms * 2^32 + node."""
-    touched = [np.int32(0) for _ in range(0)]
-    heap = [np.int64(0) for _ in range(0)]
+def _push(heap, size, entry):  # type: ignore[no-untyped-def]
+    """Binary heap: the new entry rises from the end to its place."""
+    at = size
+    while at > 0:
+        above = (at - 1) >> 1
+        if heap[above] <= entry:
+            break
+        heap[at] = heap[above]
+        at = above
+    heap[at] = entry
+    return size + 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _pop(heap, size):  # type: ignore[no-untyped-def]
+    """Takes the least entry; the last one sinks from the top to its place. Returns the entry and the new size."""
+    least = heap[0]
+    size -= 1
+    entry = heap[size]
+    at = 0
+    below = 1
+    while below < size:
+        if below + 1 < size and heap[below + 1] < heap[below]:
+            below += 1
+        if heap[below] >= entry:
+            break
+        heap[at] = heap[below]
+        at = below
+        below = 2 * at + 1
+    heap[at] = entry
+    return least, size
+
+
+@numba.njit(cache=True, nogil=True)
+def _search(start, arcs, best, heap, touched, seed_nodes, seed_ms, seed_mm, limit_ms):  # type: ignore[no-untyped-def]
+    """Fills ``best`` (ms, mm) of reached nodes, lists them in ``touched`` and returns their number.
+
+    Entries of the heap are ms * 2^32 + node; an outdated entry is passed over when it comes up.
+    """
+    count, size = 0, 0
     for seed in range(len(seed_nodes)):
         node = seed_nodes[seed]
         if seed_ms[seed] > limit_ms:
             continue
-        if ms[node] == UNREACHED:
-            touched.append(node)
-        if seed_ms[seed] < ms[node] or (seed_ms[seed] == ms[node] and seed_mm[seed] < mm[node]):
-            ms[node], mm[node] = seed_ms[seed], seed_mm[seed]
-            heappush(heap, (np.int64(seed_ms[seed]) << 32) | np.int64(node))
-    while heap:
-        entry = heappop(heap)
-        node = np.int32(entry & 0xFFFFFFFF)
-        here = np.int64(entry >> 32)
-        if here > ms[node]:
+        if best[node, 0] == UNREACHED:
+            touched[count] = node
+            count += 1
+        if seed_ms[seed] < best[node, 0] or (seed_ms[seed] == best[node, 0] and seed_mm[seed] < best[node, 1]):
+            best[node, 0], best[node, 1] = seed_ms[seed], seed_mm[seed]
+            size = _push(heap, size, (np.int64(seed_ms[seed]) << 32) | np.int64(node))
+    while size > 0:
+        entry, size = _pop(heap, size)
+        node = entry & 0xFFFFFFFF
+        here = entry >> 32
+        if here > best[node, 0]:
             continue
+        here_mm = best[node, 1]
         for arc in range(start[node], start[node + 1]):
-            there = here + arc_ms[arc]
+            there = here + arcs[arc, 1]
             if there > limit_ms:
                 continue
-            reach = neighbour[arc]
-            if there < ms[reach]:
-                if ms[reach] == UNREACHED:
-                    touched.append(reach)
-                ms[reach], mm[reach] = there, mm[node] + arc_mm[arc]
-                heappush(heap, (there << 32) | np.int64(reach))
-            elif there == ms[reach]:
-                mm[reach] = min(mm[reach], mm[node] + arc_mm[arc])
-    return touched
+            reach = arcs[arc, 0]
+            known = best[reach, 0]
+            if there < known:
+                if known == UNREACHED:
+                    touched[count] = reach
+                    count += 1
+                best[reach, 0], best[reach, 1] = there, here_mm + arcs[arc, 2]
+                size = _push(heap, size, (there << 32) | np.int64(reach))
+            elif there == known:
+                best[reach, 1] = min(best[reach, 1], here_mm + arcs[arc, 2])
+    return count
 
 
 @numba.njit(cache=True, nogil=True)
 def _searches(  # type: ignore[no-untyped-def]
-    start, neighbour, arc_ms, arc_mm, edge_from, edge_to, edge_ms,
-    area_edge, area_ms, area_mm, site_edge, site_ms, site_mm, limit_ms,
-):  # fmt: skip
-    ms = np.full(len(start) - 1, UNREACHED, np.int32)
-    mm = np.zeros(len(start) - 1, np.int32)
-    most = len(site_edge) * len(area_edge)
-    found = np.empty((4, most), np.int32)
+    start, arcs, edge_from, edge_to, edge_ms, area_edge, area_ms, area_mm, site_edge, site_ms, site_mm, limit_ms
+):
+    best = np.empty((len(start) - 1, 2), np.int32)
+    best[:] = UNREACHED
+    heap = np.empty(len(arcs) + 2, np.int64)
+    touched = np.empty(len(best), np.int32)
+    leave = np.full((len(area_edge), 2), -1, np.int32)
+    for area in range(len(area_edge)):
+        for side in range(2):
+            edge = area_edge[area]
+            if edge >= 0 and edge_ms[edge, side] > 0:
+                leave[area, side] = edge_to[edge] if side == 0 else edge_from[edge]
+    found = np.empty((len(site_edge) * len(area_edge), 4), np.int32)
     count = 0
     for site in range(len(site_edge)):
         edge = site_edge[site]
         nodes, seed_ms, seed_mm = _seeds(edge, edge_from, edge_to, edge_ms, site_ms[site], site_mm[site])
-        touched = _search(start, neighbour, arc_ms, arc_mm, ms, mm, nodes, seed_ms, seed_mm, limit_ms)
+        reached = _search(start, arcs, best, heap, touched, nodes, seed_ms, seed_mm, limit_ms)
         for area in range(len(area_edge)):
-            from_edge = area_edge[area]
-            if from_edge < 0 or edge < 0:
-                continue
             best_ms, best_mm = np.int64(UNREACHED), np.int64(UNREACHED)
             for side in range(2):
-                if edge_ms[from_edge, side] == 0:
-                    continue
-                leave = edge_to[from_edge] if side == 0 else edge_from[from_edge]
-                if ms[leave] != UNREACHED:
-                    total = np.int64(area_ms[area, side]) + ms[leave]
-                    length = np.int64(area_mm[area, 1 - side]) + mm[leave]
+                node = leave[area, side]
+                if node >= 0 and best[node, 0] != UNREACHED:
+                    total = np.int64(area_ms[area, side]) + best[node, 0]
+                    length = np.int64(area_mm[area, 1 - side]) + best[node, 1]
                     if total < best_ms or (total == best_ms and length < best_mm):
                         best_ms, best_mm = total, length
-                if from_edge == edge and area_ms[area, side] >= edge_ms[edge, side] - site_ms[site, side]:
-                    total = np.int64(area_ms[area, side]) - (edge_ms[edge, side] - site_ms[site, side])
-                    length = np.int64(abs(area_mm[area, 0] - site_mm[site, 0]))
-                    if total < best_ms or (total == best_ms and length < best_mm):
-                        best_ms, best_mm = total, length
+            if area_edge[area] == edge and edge >= 0:
+                for side in range(2):
+                    ahead = np.int64(area_ms[area, side]) - (edge_ms[edge, side] - site_ms[site, side])
+                    if leave[area, side] >= 0 and ahead >= 0:
+                        length = np.int64(abs(area_mm[area, 0] - site_mm[site, 0]))
+                        if ahead < best_ms or (ahead == best_ms and length < best_mm):
+                            best_ms, best_mm = ahead, length
             if best_ms <= limit_ms:
-                found[0, count], found[1, count] = site, area
-                found[2, count], found[3, count] = best_ms, best_mm
+                found[count, 0], found[count, 1], found[count, 2], found[count, 3] = site, area, best_ms, best_mm
                 count += 1
-        for node in touched:
-            ms[node] = UNREACHED
-    return found[0, :count].copy(), found[1, :count].copy(), found[2, :count].copy(), found[3, :count].copy()
+        for number in range(reached):
+            best[touched[number], 0] = UNREACHED
+    return found[:count].copy()

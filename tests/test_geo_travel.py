@@ -90,10 +90,10 @@ def test_contracted_arcs_give_exactly_the_times_and_lengths_of_networkx(seed: in
     assert len(number) < len(graph)
     ours: Any = nx.MultiDiGraph()
     ours.add_nodes_from(range(len(network.node_xy_m)))
-    arcs = forward_arcs(network)
-    for node, (first, last) in enumerate(itertools.pairwise(arcs.start.tolist())):
-        for arc in range(first, last):
-            ours.add_edge(node, int(arcs.neighbour[arc]), weight=(int(arcs.ms[arc]) << 40) + int(arcs.mm[arc]))
+    start, arcs = forward_arcs(network)
+    for node, (first, last) in enumerate(itertools.pairwise(start.tolist())):
+        for reach, ms, mm in arcs[first:last].tolist():
+            ours.add_edge(node, reach, weight=(ms << 40) + mm)
     cutoff = (limit_ms << 40) + MM
     for source in list(number)[::17]:
         expected: Exact = dict(nx.single_source_dijkstra_path_length(graph, source, cutoff=cutoff))
@@ -288,7 +288,7 @@ def test_a_saved_network_is_the_same(tmp_path: Path) -> None:
     network = build_network(_links(), SPEEDS)
     again = load_network(save_network(network, tmp_path / "network"))
     assert again.name == network.name
-    for name in ("reversed_ms", "link_offset_ms", "node_xy_m", "link_join"):
+    for name in ("reversed_arcs", "link_offset_ms", "node_xy_m", "link_join"):
         np.testing.assert_array_equal(getattr(again, name), getattr(network, name))
     assert PartTask.__module__ == compute_part.__module__
 

@@ -75,13 +75,17 @@ def select_links(links: RoadLinks, keep: NDArray[np.bool_]) -> RoadLinks:
 
 
 def urban_links(links: RoadLinks) -> NDArray[np.bool_]:
-    """Which links lie in built-up squares: road length per square kilometre, by the middle of each link's end points."""
+    """Which links lie in built-up squares: road length per square kilometre, by the middle of each link's end points.
+
+    A link counts for at most the width of a square: more of it lies outside.
+    """
     middle = (links.node_xy_m[links.tail] + links.node_xy_m[links.head]) / 2
     square = np.floor(middle / DENSITY_CELL_M).astype(np.int64)
     code = square[:, 0] * 1_000_000 + square[:, 1]
     _, index = np.unique(code, return_inverse=True)
     counted = ~np.isin(links.road_class, [ROAD_CLASSES.index("motorway"), ROAD_CLASSES.index("ferry")])
-    km = np.bincount(index, weights=links.length_mm / 1e6 * counted)
+    inside_km = np.minimum(links.length_mm / 1e6, DENSITY_CELL_M / 1_000)
+    km = np.bincount(index, weights=inside_km * counted)
     dense: NDArray[np.bool_] = km[index] >= URBAN_KM_PER_KM2 * (DENSITY_CELL_M / 1_000) ** 2
     return dense
 
