@@ -64,15 +64,19 @@ def road_journeys(
     workers: int = 1,
     executor: Submits | None = None,
     progress: Progress | None = None,
+    on_roads: tuple[Snapped, Snapped] | None = None,
 ) -> pd.DataFrame:
     """One-way car journeys from every area to every site within ``limit_min`` minutes.
 
     ``areas``: area_id, easting_m, northing_m; ``sites``: site_id, easting_m, northing_m. Returns area_id, site_id, minutes, km (float32),
     status, sorted by area_id then site_id. Status ``road``; or ``unreachable`` (minutes and km empty) for pairs that distance alone would
     put within the limit but no road joins. Pairs beyond the limit have no row. Raises ValueError for repeated ids.
+    ``workers`` processes share the work, or any ``executor`` whose workers see the cache folder. ``on_roads``: of ``snap_both``, if made.
     """
-    options = {"cache": cache, "workers": workers, "executor": executor, "progress": progress}
-    return pd.concat(road_journey_blocks(network, areas, sites, limit_min, **options), ignore_index=True)  # type: ignore[arg-type]
+    blocks = road_journey_blocks(
+        network, areas, sites, limit_min, cache=cache, workers=workers, executor=executor, progress=progress, on_roads=on_roads
+    )
+    return pd.concat(blocks, ignore_index=True)
 
 
 def road_journey_blocks(
@@ -85,25 +89,34 @@ def road_journey_blocks(
     workers: int = 1,
     executor: Submits | None = None,
     progress: Progress | None = None,
+    on_roads: tuple[Snapped, Snapped] | None = None,
 ) -> Iterator[pd.DataFrame]:
     """The same journeys in blocks, in order, for callers that stream them to a file. At least one block, perhaps empty."""
     areas, sites = _sorted_points(areas, "area_id"), _sorted_points(sites, "site_id")
     with tempfile.TemporaryDirectory(prefix="journeys-") as scratch:
         folder = cache or Path(scratch)
-        on_roads = snap_points(network, _xy_m(areas)), snap_points(network, _xy_m(sites))
-        parts = _compute_parts(network, areas, sites, on_roads, limit_min, folder, workers, executor, progress)
+        snapped = on_roads or snap_both(network, areas, sites)
+        parts = _compute_parts(network, areas, sites, snapped, limit_min, folder, workers, executor, progress)
         pairs = _collect(parts, sites)
-        apart = _unreachable_pairs(network, areas, sites, *on_roads, limit_min)
+        apart = _unreachable_pairs(network, areas, sites, *snapped, limit_min)
         yield from _tables(areas, sites, pairs, apart)
 
 
-def snap_table(network: Network, points: pd.DataFrame, id_column: str) -> pd.DataFrame:
-    """How far each point is from the road it joins: id, snap_m, status ``ok``, ``far`` (beyond 1 km) or ``no road``; by id."""
-    points = _sorted_points(points, id_column)
-    snapped = snap_points(network, _xy_m(points))
+def snap_both(network: Network, areas: pd.DataFrame, sites: pd.DataFrame) -> tuple[Snapped, Snapped]:
+    """Areas and sites on the roads, each in the order of its ids."""
+    places = [_xy_m(_sorted_points(areas, "area_id")), _xy_m(_sorted_points(sites, "site_id"))]
+    both = snap_points(network, np.concatenate(places))
+    return _take(both, slice(0, len(areas))), _take(both, slice(len(areas), None))
+
+
+def snap_table(points: pd.DataFrame, id_column: str, snapped: Snapped) -> pd.DataFrame:
+    """How far each point is from the road it joins: id, snap_m, status ``ok``, ``far`` (beyond 1 km) or ``no road``; by id.
+
+    ``snapped``: the points on the roads in the order of their ids (``snap_both``).
+    """
     status = np.select([snapped.edge < 0, snapped.snap_m > FAR_SNAP_M], ["no road", "far"], default="ok")
     snap_m = np.where(snapped.edge < 0, np.nan, snapped.snap_m).round(1)
-    return pd.DataFrame({id_column: points[id_column].to_numpy(), "snap_m": snap_m, "status": status})
+    return pd.DataFrame({id_column: _sorted_points(points, id_column)[id_column].to_numpy(), "snap_m": snap_m, "status": status})
 
 
 def compute_part(task: PartTask) -> str:
@@ -255,7 +268,7 @@ def _keys_of(part: Path) -> list[SiteKey]:
     return [(str(name), float(x), float(y)) for name, x, y in json.loads(pq.read_schema(part).metadata[b"sites"])]
 
 
-def _take(snapped: Snapped, rows: list[int]) -> Snapped:
+def _take(snapped: Snapped, rows: list[int] | slice) -> Snapped:
     return Snapped(**{field.name: getattr(snapped, field.name)[rows] for field in fields(Snapped)})
 
 

@@ -96,15 +96,16 @@ def _by_road(
     from geo.network import build_network
     from geo.roads import read_roads
     from geo.roads.speeds import load_speeds
-    from geo.travel import road_journey_blocks, snap_table
+    from geo.travel import road_journey_blocks, snap_both, snap_table
 
     _say(progress, f"reading {roads.name}")
     network = build_network(read_roads(roads), load_speeds(speeds), ferries)
     _say(progress, f"{network.name}: {len(network.node_xy_m):,} junctions, {len(network.edge_from):,} edges, speeds {network.speeds}")
+    on_roads = snap_both(network, areas, sites)
     far = [
         {"table": table, **row}
-        for table, points, name in (("areas", areas, "area_id"), ("sites", sites, "site_id"))
-        for row in snap_table(network, points, name).query("status != 'ok'").rename(columns={name: "id"}).to_dict("records")
+        for table, points, name, snapped in (("areas", areas, "area_id", on_roads[0]), ("sites", sites, "site_id", on_roads[1]))
+        for row in snap_table(points, name, snapped).query("status != 'ok'").rename(columns={name: "id"}).to_dict("records")
     ]
     notes: dict[str, object] = {
         "method": "road",
@@ -117,7 +118,8 @@ def _by_road(
     }
     if far:
         _say(progress, f"{len(far)} points lie more than 1 km from a road they can join")
-    return road_journey_blocks(network, areas, sites, limit_min, cache=cache, workers=workers, progress=progress), notes
+    blocks = road_journey_blocks(network, areas, sites, limit_min, cache=cache, workers=workers, progress=progress, on_roads=on_roads)
+    return blocks, notes
 
 
 def _by_estimate(

@@ -22,7 +22,7 @@ from geo.roads.links import FORMS, ROAD_CLASSES, RoadLinks, select_links
 from geo.roads.speeds import link_milliseconds, load_speeds
 from geo.search import journeys_to_sites, reached_from
 from geo.snap import Snapped, snap_points
-from geo.travel import PartTask, compute_part, road_journeys, snap_table
+from geo.travel import PartTask, compute_part, road_journeys, snap_both, snap_table
 
 SPEEDS = load_speeds("free_flow")
 
@@ -150,7 +150,7 @@ def test_points_in_the_middle_of_edges_go_to_the_nearer_end_and_along_one_edge()
     both = road_journeys(network, areas, sites, 60)
     assert both["km"].tolist() == pytest.approx([1.5, 0.5])
     assert both["minutes"].tolist() == pytest.approx([1.5 / 20 * 60, 0.5 / 20 * 60])
-    assert snap_table(network, areas, "area_id")["snap_m"].tolist() == pytest.approx([30, 40])
+    assert snap_table(areas, "area_id", snap_both(network, areas, sites)[0])["snap_m"].tolist() == pytest.approx([30, 40])
     ring = replace(road, tail=np.array([0, 1], dtype=np.int32), head=np.array([1, 0], dtype=np.int32), direction=np.ones(2, dtype=np.int8))
     around = road_journeys(build_network(ring, SPEEDS), areas, sites, 60).set_index("area_id")["km"]
     assert around["a"] == pytest.approx(1.5)
@@ -213,8 +213,9 @@ def test_far_points_are_flagged_and_pieces_without_a_road_between_are_unreachabl
     network = build_network(both, SPEEDS)
     areas = pd.DataFrame({"area_id": ["main", "off", "sea"], "easting_m": [1_000.0, 21_000, 1_000], "northing_m": [1_000.0, 1_000, 90_000]})
     sites = pd.DataFrame({"site_id": ["s", "t"], "easting_m": [1_500.0, 1_200], "northing_m": [1_200.0, -3_000]})
-    assert snap_table(network, areas, "area_id")["status"].tolist() == ["ok", "ok", "no road"]
-    assert snap_table(network, sites, "site_id")["status"].tolist() == ["ok", "far"]
+    on_roads = snap_both(network, areas, sites)
+    assert snap_table(areas, "area_id", on_roads[0])["status"].tolist() == ["ok", "ok", "no road"]
+    assert snap_table(sites, "site_id", on_roads[1])["status"].tolist() == ["ok", "far"]
     found = road_journeys(network, areas, sites, 60)
     assert list(zip(found["area_id"], found["site_id"], found["status"], strict=True)) == [
         ("main", "s", "road"), ("main", "t", "road"), ("off", "s", "unreachable"), ("off", "t", "unreachable"),
