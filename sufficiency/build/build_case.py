@@ -33,7 +33,8 @@ from sufficiency.terms import GROUP_OF_NEED, academic_year, financial_year, star
 
 Progress = Callable[[str], None] | None
 RELEASES: Final = (
-    "caseload", "needs", "age_bands", "ap_counts", "council_funded_ap", "councils", "small_areas", "single_ages", "lsoa_lookup", "lsoa_shapes",
+    "caseload", "needs", "age_bands", "ap_counts", "council_funded_ap", "councils",
+    "small_areas", "single_ages", "lsoa_lookup", "lsoa_shapes",
 )  # fmt: skip
 """Releases that a case is made from, beside the register of schools."""
 GROWTH_YEARS: Final = 3
@@ -102,7 +103,7 @@ def build_case(
         academic_years=about.academic_years,
         programme=about.key,
         price_base=about.price_base,
-        areas=validated("areas", areas),  # type: ignore[arg-type]
+        areas=validated("areas", areas),
         councils=validated("councils", councils_of_case),
         pupils=validated("pupils", pupils),
         settings=validated("settings", settings),
@@ -115,11 +116,9 @@ def build_case(
         assumptions=assumptions,
         sources=tuple(_sources(data, projects_file)),
         totals=_totals(data, about.base_january, codes),
-        notes=tuple(
-            [
-                *demand_notes.notes(data, about.base_january, [start_of(year) + 1 for year in about.academic_years], codes),
-                *supply_notes(about, supply, projects_file is None, assumptions),
-            ]
+        notes=(
+            *demand_notes.notes(data, about.base_january, [start_of(year) + 1 for year in about.academic_years], codes),
+            *supply_notes(about, supply, projects_file is None, assumptions),
         ),
     )
     say("done")
@@ -166,7 +165,9 @@ def _own_projects(file: Path, councils: Sequence[str], pools: pd.DataFrame) -> p
         raise InputError([InputProblem(file.name, "no project of the councils of the case", "Check council_code (ONS codes).")])
     unknown = table["from_pool_id"].notna() & ~table["from_pool_id"].isin(pools["pool_id"])
     problems = [
-        InputProblem(file.name, "no such pool in the case", "Give a pool_id of the case's pools.csv.", column="from_pool_id", value=str(pool))
+        InputProblem(
+            file.name, "no such pool in the case", "Give a pool_id of the case's pools.csv.", column="from_pool_id", value=str(pool)
+        )
         for pool in table.loc[unknown, "from_pool_id"]
     ]
     if problems:
@@ -175,12 +176,17 @@ def _own_projects(file: Path, councils: Sequence[str], pools: pd.DataFrame) -> p
 
 
 def _travel(
-    areas: gpd.GeoDataFrame, settings: pd.DataFrame, pools: pd.DataFrame, projects: pd.DataFrame, placed: pd.DataFrame, assumptions: Assumptions
+    areas: gpd.GeoDataFrame,
+    settings: pd.DataFrame,
+    pools: pd.DataFrame,
+    projects: pd.DataFrame,
+    placed: pd.DataFrame,
+    assumptions: Assumptions,
 ) -> pd.DataFrame:
-    """Journeys within the limit (and its soft margin) to every setting and project site, and to every setting that holds an area's pupils."""
+    """Journeys within the limit (with soft margin) to every setting and project site, and to every setting with pupils of the area."""
     sites = _sites(settings, pools, projects, assumptions)
     here = pd.DataFrame(areas[["area_id", "easting_m", "northing_m", "travel_class"]])
-    parts = [estimated_journeys(here, of_limit, limit) for limit, of_limit in sites.groupby("limit_min")]
+    parts = [estimated_journeys(here, sites[sites["limit_min"].eq(limit)], limit) for limit in sorted(set(sites["limit_min"]))]
     travel = pd.concat(parts, ignore_index=True)
     pairs = placed[["area_id", "pool_id"]].drop_duplicates().rename(columns={"pool_id": "site_id"})
     pairs = pairs[pairs["site_id"].isin(sites["site_id"])].merge(travel[["area_id", "site_id"]], how="left", indicator=True)
@@ -207,7 +213,9 @@ def _weights(data: Path, about: Programme, msoas: pd.DataFrame, margins: Mapping
     residents = msoas.groupby("council_code")["population_0_25"].sum()
     with_plan = sum(margins[kind].sum(axis=1) for kind in KINDS)
     placed = pd.Series(with_plan, index=msoas["council_code"].to_numpy()).groupby(level=0).sum()
-    now = pd.Series({code: figures["ehc_plans"] for code, figures in completed_totals(data, about.base_january).items()}).reindex(residents.index)
+    now = pd.Series({code: figures["ehc_plans"] for code, figures in completed_totals(data, about.base_january).items()}).reindex(
+        residents.index
+    )
     then = pd.Series({code: figures["ehc_plans"] for code, figures in published_totals(data, about.base_january - GROWTH_YEARS).items()})
     before = then.reindex(residents.index).astype(float)
     usual = now[before.notna()].sum() / before.sum()

@@ -7,7 +7,8 @@ satellites of special schools, new special schools and new AP schools. Costs, le
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -22,8 +23,14 @@ Floats = NDArray[np.float64]
 
 BASE_GROUPS: Final = ("ASD", "SLCN", "SEMH", "MLD", "PHYS")
 """Groups that a new base may be for."""
-NEW_SCHOOLS: Final = (("ASD|SLCN", "PRI|SEC|P16", "new_special"), ("SEMH", "PRI|SEC", "new_special"), ("SLD|PHYS", "EY|PRI|SEC|P16", "new_special_profound"))
+NEW_SCHOOLS: Final = (
+    ("ASD|SLCN", "PRI|SEC|P16", "new_special"),
+    ("SEMH", "PRI|SEC", "new_special"),
+    ("SLD|PHYS", "EY|PRI|SEC|P16", "new_special_profound"),
+)
 """Designations that compete for the site of a new special school: need groups, phases, key of capital.cost_per_place."""
+LEAST_BASES: Final = 4
+"""Schools for a new base in the smallest council (as far as it has as many)."""
 AP_GROUPS: Final = "SEMH|AP"
 """Groups that new AP places are for."""
 EVERY_THIRD: Final = 3
@@ -54,17 +61,19 @@ def candidate_projects(
     year in which the first may start.
     """
     areas = areas[areas["council_code"].isin(councils)]
+    council_of = areas.set_index("area_id")["council_code"]
     placed = _with_journeys(placed[placed["area_id"].isin(areas["area_id"])], areas, settings)
-    factors = location_factors(register)
+    by_council = dict(list(placed.groupby(placed["area_id"].map(council_of))))
     rows: list[dict[str, Any]] = []
     for council in councils:
         own = settings[settings["council_code"].eq(council)]
         here = areas[areas["council_code"].eq(council)]
-        pupils = placed[placed["area_id"].isin(here["area_id"])]
+        pupils = by_council.get(council, placed.iloc[:0])
         rows += _expansions(own, "state_special", "expansion", assumptions)
         rows += _expansions(own, "ap", "ap_expansion", assumptions)
-        rows += _bases(council, own, register, pupils, assumptions)
-        rows += _new_sites(council, own, here, pupils, assumptions)
+        rows += _bases(own, register[register["council_code"].eq(council)], pupils, assumptions)
+        rows += _new_sites(council, _parents(settings, here), here, pupils, assumptions)
+    factors = location_factors(register)
     projects = pd.DataFrame(rows, columns=[*_OWN_COLUMNS])
     own_factor = projects["site_id"].str.removesuffix("-base").map(register.set_index("urn")["location_factor"])
     factor = own_factor.fillna(projects["council_code"].map(factors)).fillna(1.0)
@@ -94,7 +103,8 @@ def _expansions(own: pd.DataFrame, provision: str, kind: str, assumptions: Assum
     """One expansion for each school of the kind that can take a class more within the largest share of its places."""
     share = assumptions.table("projects.expansion_share")[kind]
     rows = []
-    for school in own[own["kind"].eq(provision)].sort_values("setting_id").itertuples():
+    schools: Iterable[Any] = own[own["kind"].eq(provision)].sort_values("setting_id").itertuples()
+    for school in schools:
         groups = school.need_groups if provision == "state_special" else AP_GROUPS
         module = _module(groups, assumptions)
         largest = int(share * school.places // module * module)
@@ -106,12 +116,12 @@ def _expansions(own: pd.DataFrame, provision: str, kind: str, assumptions: Assum
     return rows
 
 
-def _bases(council: str, own: pd.DataFrame, register: pd.DataFrame, pupils: pd.DataFrame, assumptions: Assumptions) -> list[dict[str, Any]]:
+def _bases(own: pd.DataFrame, register: pd.DataFrame, pupils: pd.DataFrame, assumptions: Assumptions) -> list[dict[str, Any]]:
     """Resourced provisions and SEN units in the council's largest and best spread schools without one, half of them secondary."""
     with_base = own[own["kind"].eq("resourced_provision")]
-    hosts = register[register["kind"].eq("mainstream") & register["council_code"].eq(council) & register["roll"].gt(0)]
+    hosts = register[register["kind"].eq("mainstream") & register["roll"].gt(0)]
     hosts = hosts[~(hosts["urn"] + "-base").isin(with_base["setting_id"])]
-    count = _number("resourced_provision", pupils, assumptions)
+    count = max(LEAST_BASES, _number("resourced_provision", pupils, assumptions))
     module = int(assumptions.number("projects.base_module_places"))
     moderate = assumptions.table("severity.moderate_share")
     rows: list[dict[str, Any]] = []
@@ -121,7 +131,8 @@ def _bases(council: str, own: pd.DataFrame, register: pd.DataFrame, pupils: pd.D
         chosen = _largest_and_spread(of_half, taken[["easting_m", "northing_m"]].to_numpy(dtype=float), number)
         demand = pupils[pupils["phase"].isin(phases)].groupby("need_group")["pupils"].sum().reindex(BASE_GROUPS).fillna(0.0)
         needs = _shared_out(demand * [moderate[group] for group in BASE_GROUPS], len(chosen))
-        for i, (school, need) in enumerate(zip(chosen.itertuples(), needs, strict=True)):
+        pairs: Iterable[tuple[Any, str]] = zip(chosen.itertuples(), needs, strict=True)
+        for i, (school, need) in enumerate(pairs):
             rivals = [need]
             if i % EVERY_THIRD == EVERY_THIRD - 1:
                 rivals.append(next(group for group in demand.sort_values(ascending=False, kind="stable").index if group != need))
@@ -143,13 +154,14 @@ def _bases(council: str, own: pd.DataFrame, register: pd.DataFrame, pupils: pd.D
     return rows
 
 
-def _new_sites(council: str, own: pd.DataFrame, here: pd.DataFrame, pupils: pd.DataFrame, assumptions: Assumptions) -> list[dict[str, Any]]:
+def _new_sites(
+    council: str, parents: pd.DataFrame, here: pd.DataFrame, pupils: pd.DataFrame, assumptions: Assumptions
+) -> list[dict[str, Any]]:
     """Satellites and new schools on the small areas whose pupils travel most in sum (pupil-km of the neighbourhood)."""
     least, most = assumptions.table("projects.least_places"), assumptions.table("projects.most_places")
     with_plan, without = pupils[pupils["need_group"].ne("AP")], pupils[pupils["need_group"].eq("AP")]
     worth_a_school = pupils["pupils"].sum() >= assumptions.number("projects.council_worth_a_school")
     schools = _number("new_special", pupils, assumptions) if worth_a_school else 0
-    parents = own[own["kind"].eq("state_special") & own["places"].gt(0)].sort_values(["places", "setting_id"], ascending=[False, True])
     satellites = min(_number("satellite", pupils, assumptions), len(parents))
     rows: list[dict[str, Any]] = []
     sites = _far_from_supply(here, with_plan, schools + satellites)
@@ -159,7 +171,8 @@ def _new_sites(council: str, own: pd.DataFrame, here: pd.DataFrame, pupils: pd.D
             row = _row(project_id, name, "new_special", site, "state_special", groups, phases)
             row |= {"cost_key": cost_key, "max_stages": 2, "exclusive_group": f"new-{site.area_id}"}
             rows.append(row | _size("new_special", least, most, _module(groups, assumptions)))
-    for site, parent in zip(sites.iloc[schools:].itertuples(), parents.itertuples(), strict=False):
+    pairs: Iterable[tuple[Any, Any]] = zip(sites.iloc[schools:].itertuples(), parents.itertuples(), strict=False)
+    for site, parent in pairs:
         project_id, name = f"satellite-{parent.setting_id}-{site.area_id}", f"Satellite of {parent.name} in {site.area_name}"
         row = _row(project_id, name, "satellite", site, "state_special", parent.need_groups, parent.phases)
         rows.append(row | _size("satellite", least, most, _module(parent.need_groups, assumptions)) | {"cost_key": "satellite"})
@@ -168,6 +181,17 @@ def _new_sites(council: str, own: pd.DataFrame, here: pd.DataFrame, pupils: pd.D
             row = _row(f"new-ap-{site.area_id}", f"New AP school in {site.area_name}", "new_ap", site, "ap", AP_GROUPS, "PRI|SEC")
             rows.append(row | _size("new_ap", least, most, _module("AP", assumptions)) | {"cost_key": "new_ap", "max_stages": 2})
     return [row | {"council_code": council} for row in rows]
+
+
+def _parents(settings: pd.DataFrame, here: pd.DataFrame) -> pd.DataFrame:
+    """State special schools that may open a satellite in the council, largest first; without one of its own: the nearest of another."""
+    special = settings[settings["kind"].eq("state_special") & settings["places"].gt(0)]
+    own = special[special["council_code"].isin(here["council_code"])]
+    if len(own) or special.empty:
+        return own.sort_values(["places", "setting_id"], ascending=[False, True])
+    points = special[["easting_m", "northing_m"]].to_numpy(dtype=float)
+    centre = here[["easting_m", "northing_m"]].to_numpy(dtype=float).mean(axis=0)
+    return special.iloc[[int(np.argmin(np.hypot(*(points - centre).T)))]]
 
 
 def _row(project_id: str, name: str, kind: str, site: Any, provision: str, groups: str, phases: str) -> dict[str, Any]:
@@ -205,7 +229,7 @@ def _size(kind: str, least: Mapping[str, float], most: Mapping[str, float], modu
 
 def _number(kind: str, pupils: pd.DataFrame, assumptions: Assumptions) -> int:
     """Sites of a kind for a council with these placed pupils; at least one."""
-    return max(1, round(assumptions.table("projects.sites_per_root_pupil")[kind] * float(pupils["pupils"].sum()) ** 0.5))
+    return max(1, round(assumptions.table("projects.sites_per_root_pupil")[kind] * math.sqrt(pupils["pupils"].sum())))
 
 
 def _largest_and_spread(hosts: pd.DataFrame, taken: Floats, number: int) -> pd.DataFrame:

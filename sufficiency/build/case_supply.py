@@ -24,48 +24,60 @@ PLAN_GROUPS: Final = tuple(group for group in NEED_GROUPS if group != "AP")
 CELL_KEYS: Final = ["area_id", "need_group", "phase"]
 
 
-def case_placements(supply: Supply, msoas: pd.DataFrame, members: pd.DataFrame, cells: pd.Series, councils: Collection[str]) -> pd.DataFrame:
+def case_placements(
+    supply: Supply, msoas: pd.DataFrame, members: pd.DataFrame, cells: pd.Series, councils: Collection[str]
+) -> pd.DataFrame:
     """Placements of the case's residents in the Placements schema; each area, need group and phase sums exactly to ``cells``.
 
-    ``msoas``: area_id, council_code; ``members``: msoa_code, area_id, phase, share (of the MSOA's pupils of the phase who live in the area);
+    ``msoas``: area_id, council_code; ``members``: msoa_code, area_id, phase, share of the MSOA's pupils of the phase in the area;
     ``cells``: pupils placed in the base year by area_id, need_group and phase. Raises ValueError when the two sides count different pupils.
     """
     council = msoas.set_index("area_id")["council_code"]
     council = council[council.isin(list(councils))]
+    kinds = supply.settings.set_index("setting_id")["kind"]
     on_map = supply.placed[supply.placed["area_id"].isin(council.index)].rename(columns={"setting_id": "pool_id"})
     elsewhere = supply.unlocated[supply.unlocated["area_id"].isin(council.index)]
     names = [UNLOCATED_POOLS[kind].format(council[area]) for kind, area in zip(elsewhere["kind"], elsewhere["area_id"], strict=True)]
-    placed = pd.concat([on_map, elsewhere.drop(columns="kind").assign(pool_id=names)], ignore_index=True)
-    kept = placed[~placed["pool_id"].isin(_marginal(placed, supply.settings, councils))]
+    placed = pd.concat([on_map.assign(kind=on_map["pool_id"].map(kinds)), elsewhere.assign(pool_id=names)], ignore_index=True)
+    kept = _without_marginal(placed, supply.settings, councils)
     spread = kept.rename(columns={"area_id": "msoa_code"}).merge(members, on=["msoa_code", "phase"])
     spread["pupils"] *= spread["share"]
-    table = spread.groupby(["area_id", "pool_id", "need_group", "phase"], as_index=False)["pupils"].sum()
+    table = spread[["area_id", "pool_id", "kind", "need_group", "phase", "pupils"]].reset_index(drop=True)
     table = _summing_to(_without_tiny(table), cells)
     return table.assign(status="derived").sort_values(["area_id", "pool_id", "need_group", "phase"], ignore_index=True)
 
 
-def _marginal(placed: pd.DataFrame, settings: pd.DataFrame, councils: Collection[str]) -> set[str]:
-    """Settings outside the case that hold nearly none of its residents, unless some area has no other for a need group and phase."""
+def _without_marginal(placed: pd.DataFrame, settings: pd.DataFrame, councils: Collection[str]) -> pd.DataFrame:
+    """Without settings outside the case that hold nearly none of its residents; their pupils go to the other settings of the kind.
+
+    A setting stays when some area has no other of the kind for a need group and phase.
+    """
     pupils = placed.groupby("pool_id")["pupils"].sum()
     table = settings.set_index("setting_id")
     share = (pupils / table["held"]).reindex(table.index)
     few = share.lt(LEAST_SHARE) & (share * table["places"]).lt(LEAST_PLACES) & ~table["council_code"].isin(list(councils))
-    marginal = set(table.index[few])
-    others = placed.assign(other=~placed["pool_id"].isin(marginal)).groupby(CELL_KEYS)["other"].transform("any")
-    return marginal - set(placed.loc[~others, "pool_id"])
+    marginal = placed["pool_id"].isin(table.index[few])
+    keys = [*CELL_KEYS, "kind"]
+    needed = placed.loc[~placed.assign(other=~marginal).groupby(keys)["other"].transform("any"), "pool_id"]
+    kept = placed[~marginal | placed["pool_id"].isin(needed)]
+    whole = placed.groupby(keys)["pupils"].transform("sum").reindex(kept.index)
+    return kept.assign(pupils=kept["pupils"] * whole / kept.groupby(keys)["pupils"].transform("sum"))
 
 
 def _without_tiny(table: pd.DataFrame) -> pd.DataFrame:
-    """Without the smallest placements of each cell; what is left is scaled so that cells and pools keep their pupils."""
-    whole = table.groupby(CELL_KEYS)["pupils"].transform("sum")
-    kept = table[(table["pupils"] >= LEAST_PUPILS) | (table["pupils"] >= table.groupby(CELL_KEYS)["pupils"].transform("max"))]
+    """Without the smallest placements of each cell; what is left is scaled so that cells, pools and kinds keep their pupils."""
+    by_cell = table.groupby(CELL_KEYS)["pupils"]
+    kept = table[(table["pupils"] >= LEAST_PUPILS) | (table["pupils"] >= by_cell.transform("max"))]
     left = kept.groupby(CELL_KEYS)["pupils"].transform("sum")
     area, areas = pd.factorize(kept["area_id"])
     pool, pools = pd.factorize(kept["pool_id"])
     cell = pd.MultiIndex.from_tuples(CELLS).get_indexer(pd.MultiIndex.from_frame(kept[["need_group", "phase"]]))
-    flows = Flows(area, cell, pool, (kept["pupils"] * whole.reindex(kept.index) / left).to_numpy())
-    targets = table.groupby("pool_id")["pupils"].sum().reindex(pools).to_numpy()
-    return kept.assign(pupils=rebalanced(flows, targets, len(areas), rounds=20).pupils)
+    flows = Flows(area, cell, pool, (kept["pupils"] * by_cell.transform("sum").reindex(kept.index) / left).to_numpy())
+    targets = table.groupby("pool_id")["pupils"].sum().reindex(pools)
+    kinds = table.drop_duplicates("pool_id").set_index("pool_id")["kind"].reindex(pools)
+    lost = table.groupby("kind")["pupils"].sum() / targets.groupby(kinds).sum()
+    held = rebalanced(flows, (targets * kinds.map(lost)).to_numpy(), len(areas), rounds=40)
+    return kept.drop(columns="kind").assign(pupils=held.pupils)
 
 
 def _summing_to(table: pd.DataFrame, cells: pd.Series) -> pd.DataFrame:
@@ -120,7 +132,19 @@ def case_pools(supply: Supply, placed: pd.DataFrame, councils: Collection[str], 
 
 def case_settings(supply: Supply, pools: pd.DataFrame, councils: pd.DataFrame) -> pd.DataFrame:
     """Settings of these pools in the Settings schema. ``councils``: council_code, council_name of the case."""
-    columns = ["setting_id", "name", "kind", "council_code", "easting_m", "northing_m", "age_low", "age_high", "roll", "places", "roll_status"]
+    columns = [
+        "setting_id",
+        "name",
+        "kind",
+        "council_code",
+        "easting_m",
+        "northing_m",
+        "age_low",
+        "age_high",
+        "roll",
+        "places",
+        "roll_status",
+    ]
     located = supply.settings.loc[supply.settings["setting_id"].isin(pools["setting_id"]), [*columns, "places_status"]]
     rows = []
     places = pools.set_index("pool_id")["places_total"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from typing import Any, Final
@@ -51,7 +52,8 @@ def phase_weights(settings: pd.DataFrame) -> Floats:
     A school for 11 to 16 takes pupils aged 11 to 15 at 31 August; 19-year-olds stay only where the upper age is 19 or more.
     """
     weights = np.zeros((len(settings), len(PHASES)))
-    for i, row in enumerate(settings[["name", "age_low", "age_high"]].itertuples(index=False)):
+    rows: Iterable[Any] = settings.itertuples(index=False)
+    for i, row in enumerate(rows):
         if np.isnan(row.age_low) or np.isnan(row.age_high):
             named = [phase for pattern, phases in PHASE_NAMES if re.search(pattern, row.name, re.IGNORECASE) for phase in phases]
             weights[i, [PHASE_CODES.index(phase) for phase in named or UNKNOWN_AGES]] = 1.0
@@ -78,7 +80,8 @@ def group_weights(settings: pd.DataFrame) -> Floats:
     ``settings``: name, kind, age_low, age_high, percentage_fsm, sen_needs. AP settings always take pupils without a plan, nobody else does.
     """
     weights = np.ones((len(settings), len(GROUPS)))
-    for i, row in enumerate(settings.itertuples(index=False)):
+    rows: Iterable[Any] = settings.itertuples(index=False)
+    for i, row in enumerate(rows):
         types = {GROUP_OF_NEED[need] for need in str(row.sen_needs).split("|") if need}
         if types:
             weights[i] = [float(group in types) for group in GROUPS]
@@ -127,14 +130,14 @@ def designations(mix: Floats) -> NDArray[np.bool_]:
     needed = (np.cumsum(ranked, axis=1) - ranked < MOST_OF_ROLL - 1e-12) & (ranked > 0)
     chosen = np.zeros(mix.shape, dtype=bool)
     np.put_along_axis(chosen, order, needed, axis=1)
-    return chosen | (share >= LARGE_GROUP)
+    return np.asarray(chosen | (share >= LARGE_GROUP))
 
 
 def covering(chosen: NDArray[np.bool_], by_council: Floats) -> NDArray[np.bool_]:
     """The designations, widened until small groups have somewhere to go.
 
-    ``by_council`` [councils, settings, cells]: fitted pupils by council of residence. For each council and cell the settings with most of its
-    pupils are added until COVERED of them are in designated settings, so that a group that is small everywhere is gathered in a few places.
+    ``by_council`` [councils, settings, cells]: fitted pupils by council of residence. For each council and cell the settings with most of
+    its pupils are added until COVERED of them are in designated settings: a group that is small everywhere is gathered in a few places.
     """
     wide = chosen.copy()
     for council in by_council:

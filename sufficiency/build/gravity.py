@@ -1,13 +1,13 @@
 """Who is placed where: a doubly constrained gravity fit of placements to settings, England-wide.
 
 Releases say how many pupils of a council are placed in a category of setting; the register says how many pupils a setting has.
-Between the two stands the pattern with the most even spread that keeps both margins:
+Between the two stands the most even pattern that keeps both margins:
 
     T[a, c, s] = A[a, c] * B[s] * W[s, c] * exp(-beta * minutes[a, s]) * (home if council(a) != council(s) else 1)
 
-a: area of residence, c: need group and phase, s: setting; W is 0 where the setting does not take the pupils and otherwise how much its name, ages and
-need types speak for them. A keeps the pupils of every area and cell (exactly), B the roll of every setting (as nearly as the map allows).
-T is never written out: two matrix products per round are enough, because A, B and W do not depend on the pair.
+a: area of residence, c: need group and phase, s: setting. W is 0 where the setting does not take the pupils, and otherwise says how much
+its name, ages and need types speak for them. A keeps the pupils of every area and cell (exactly), B the roll of every setting (as nearly
+as the map allows). T is never written out: two matrix products per round are enough, because A, B and W do not depend on the pair.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ CLOSE_ENOUGH: Final = 0.002
 
 FREEDOM: Final = 1e4
 """A balancing factor moves from the roll by this factor at most: a setting that nobody can reach must not swallow the map."""
+
+TWENTY_MILES_KM: Final = 32.2
 
 
 @dataclass(frozen=True)
@@ -74,26 +76,26 @@ class Flows:
 
     def by_setting(self, settings: int) -> Floats:
         """Pupils held by each setting."""
-        return np.bincount(self.setting, self.pupils, settings)
+        return _sums(self.setting, self.pupils, settings)
 
     def by_area_cell(self, areas: int) -> Floats:
         """Pupils placed by area and cell, [areas, cells]."""
         keys = self.area * len(CELLS) + self.cell
-        return np.bincount(keys, self.pupils, areas * len(CELLS)).reshape(areas, len(CELLS))
+        return _sums(keys, self.pupils, areas * len(CELLS)).reshape(areas, len(CELLS))
 
 
 def residence_margins(placements: pd.DataFrame, shares: pd.DataFrame, area_ids: pd.Index) -> dict[str, Floats]:
     """Pupils by area and cell for every category: the council's pupils spread over its areas by their shares.
 
-    ``placements``: council_code, need, phase, category, pupils; ``shares``: area_id, council_code, phase, share and, where they differ, need.
-    Returns category -> [areas, cells] in pupils, rows in the order of ``area_ids``. Raises ValueError when an area is unknown or pupils get lost.
+    ``placements``: council_code, need, phase, category, pupils; ``shares``: area_id, council_code, phase, share.
+    Returns category -> [areas, cells] in pupils, rows in the order of ``area_ids``.
+    Raises ValueError when an area is unknown or pupils get lost.
     """
     wanted = placements[placements["pupils"].gt(0)]
-    on = ["council_code", "phase"] + (["need"] if "need" in shares.columns else [])
     categories = sorted(set(wanted["category"]))
     wide = wanted.pivot_table(index=["council_code", "need", "phase"], columns="category", values="pupils", aggfunc="sum", fill_value=0.0)
-    spread = wide.reset_index().merge(shares, on=on)
-    row = area_ids.get_indexer(spread["area_id"])
+    spread = wide.reset_index().merge(shares, on=["council_code", "phase"])
+    row = area_ids.get_indexer(pd.Index(spread["area_id"]))
     if (row < 0).any():
         raise ValueError(f"areas of the shares are not in the areas table: {sorted(set(spread['area_id'][row < 0]))[:5]}")
     cells = pd.MultiIndex.from_tuples(CELLS)
@@ -102,9 +104,11 @@ def residence_margins(placements: pd.DataFrame, shares: pd.DataFrame, area_ids: 
     margins = {}
     for category in categories:
         pupils = spread[category].to_numpy() * spread["share"].to_numpy()
-        margins[category] = np.bincount(keys, pupils, len(area_ids) * len(CELLS)).reshape(len(area_ids), len(CELLS))
+        margins[category] = _sums(keys, pupils, len(area_ids) * len(CELLS)).reshape(len(area_ids), len(CELLS))
         if not np.isclose(margins[category].sum(), wide[category].sum(), rtol=1e-6):
-            raise ValueError(f"pupils in {category} get lost between council and area: {wide[category].sum():.1f} and {margins[category].sum():.1f}")
+            raise ValueError(
+                f"pupils in {category} get lost between council and area: {wide[category].sum():.1f} and {margins[category].sum():.1f}"
+            )
     return margins
 
 
@@ -124,7 +128,7 @@ def reach(areas: pd.DataFrame, settings: pd.DataFrame, limit_min: float) -> Reac
 
 def nearness(journeys: Reach, beta: float, home_preference: float) -> Singles:
     """exp(-beta * minutes), times ``home_preference`` outside the council of residence; 0 beyond reach."""
-    near = np.exp(-np.float32(beta) * journeys.minutes)
+    near: Singles = np.exp(-np.float32(beta) * journeys.minutes)
     near[~journeys.home] *= np.float32(home_preference)
     return near
 
@@ -158,16 +162,11 @@ def _area_factors(demand: Floats, by_setting: Floats, weight: Floats, near: Sing
 
 def _held(by_cell: Floats, by_setting: Floats, weight: Floats, near: Singles) -> Floats:
     reached = (near.T @ by_cell.astype(np.float32)).astype(np.float64)
-    return by_setting * (weight * reached).sum(axis=1)
-
-
-def mix_by_setting(fit: Balance, weight: Floats, near: Singles) -> Floats:
-    """Pupils of each setting by cell, [settings, cells]."""
-    return fit.by_setting[:, None] * weight * (near.T @ fit.by_cell.astype(np.float32)).astype(np.float64)
+    return np.asarray(by_setting * (weight * reached).sum(axis=1))
 
 
 def main_flows(fit: Balance, weight: Floats, near: Singles, keep: int, least_share: float) -> Flows:
-    """The fit as flows: for each area and cell the ``keep`` largest, without those under ``least_share``, scaled up to the pupils of the cell."""
+    """The fit as flows: for each area and cell the ``keep`` largest, without those under ``least_share``, scaled up to its pupils."""
     placed = fit.by_cell > 0
     areas: list[Ints] = []
     cells: list[Ints] = []
@@ -197,14 +196,14 @@ def main_flows(fit: Balance, weight: Floats, near: Singles, keep: int, least_sha
 def rebalanced(flows: Flows, rolls: Floats, areas: int, rounds: int = ROUNDS) -> Flows:
     """The flows scaled by turns to the rolls and to their own totals by area and cell, which hold exactly at the end."""
     keys = flows.area * len(CELLS) + flows.cell
-    wanted = np.bincount(keys, flows.pupils, areas * len(CELLS))
+    wanted = _sums(keys, flows.pupils, areas * len(CELLS))
     pupils = flows.pupils.copy()
     fixed = ~np.isnan(rolls)
     for _ in range(rounds):
-        held = np.bincount(flows.setting, pupils, len(rolls))
+        held = _sums(flows.setting, pupils, len(rolls))
         step = np.divide(rolls, held, out=np.ones_like(rolls), where=fixed & (held > 0))
         pupils *= step[flows.setting]
-        now = np.bincount(keys, pupils, areas * len(CELLS))
+        now = _sums(keys, pupils, areas * len(CELLS))
         pupils *= np.divide(wanted, now, out=np.zeros_like(wanted), where=now > 0)[keys]
     return Flows(flows.area, flows.cell, flows.setting, pupils)
 
@@ -225,12 +224,13 @@ def nearest_beyond(unplaced: Floats, areas: pd.DataFrame, settings: pd.DataFrame
 def joined(parts: list[Flows]) -> Flows:
     """Flows of several parts as one, entries of the same combination added up."""
     frame = pd.DataFrame({name: np.concatenate([getattr(part, name) for part in parts]) for name in ("area", "cell", "setting", "pupils")})
-    frame = frame.groupby(["area", "cell", "setting"], as_index=False, sort=True)["pupils"].sum()
-    return Flows(*(frame[name].to_numpy() for name in ("area", "cell", "setting")), frame["pupils"].to_numpy(dtype=float))
+    sums = frame.groupby(["area", "cell", "setting"])["pupils"].sum().reset_index()
+    return Flows(sums["area"].to_numpy(), sums["cell"].to_numpy(), sums["setting"].to_numpy(), sums["pupils"].to_numpy(dtype=float))
 
 
 def journey_figures(flows: Flows, journeys: Reach) -> Mapping[str, float]:
-    """What a fit says about journeys: pupils, share outside the home council, mean and median minutes, mean km, pupils at 20 miles or more outside.
+    """What a fit says about journeys: pupils, those outside their council and their share, mean and median minutes, mean km, and the
+    pupils outside at 20 miles or more.
 
     Flows beyond the limit of the journeys count as outside reach and are left out of the minutes.
     """
@@ -253,4 +253,5 @@ def journey_figures(flows: Flows, journeys: Reach) -> Mapping[str, float]:
     }
 
 
-TWENTY_MILES_KM: Final = 32.2
+def _sums(keys: Ints, weights: Floats, length: int) -> Floats:
+    return np.asarray(np.bincount(keys, weights, length), dtype=np.float64)

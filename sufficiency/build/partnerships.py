@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
+import pandas as pd
+
 from sufficiency.sources.boundaries import councils as all_councils
 from sufficiency.sources.boundaries import resolve_councils
 from sufficiency.tables.problems import InputError, InputProblem
@@ -65,12 +67,12 @@ def chosen_councils(
     return sorted(codes), title or _listed([known[code] for code in codes])
 
 
-def _region(table: object, region: str) -> tuple[list[str], str]:
-    regions = {name.casefold(): name for name in table["region_name"].unique()}  # type: ignore[index]
+def _region(table: pd.DataFrame, region: str) -> tuple[list[str], str]:
+    regions = {name.casefold(): name for name in table["region_name"].unique()}
     name = regions.get(region.casefold())
     if name is None:
         raise InputError([InputProblem("region", "no such region", f"Give one of {', '.join(sorted(regions.values()))}.", value=region)])
-    return list(table.loc[table["region_name"].eq(name), "council_code"]), name  # type: ignore[attr-defined]
+    return list(table.loc[table["region_name"].eq(name), "council_code"]), name
 
 
 def _partnership(partnership: str) -> tuple[list[str], str]:

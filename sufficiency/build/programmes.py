@@ -47,7 +47,9 @@ def programmes() -> dict[str, Programme]:
             key=key,
             title=about["title"],
             base_january=about["base_january"],
-            academic_years=tuple(map(academic_year, range(start_of(about["first_academic_year"]), start_of(about["last_academic_year"]) + 1))),
+            academic_years=tuple(
+                map(academic_year, range(start_of(about["first_academic_year"]), start_of(about["last_academic_year"]) + 1))
+            ),
             price_base=about["price_base"],
             source=about["source"],
             allocation_gbp=about["allocation_gbp"],
@@ -72,7 +74,9 @@ def council_weights(residents: pd.Series, placed: pd.Series, growth: pd.Series, 
     parts = {"residents": residents, "placed": placed, "growth": growth.clip(lower=0)}
     if any(set(part.index) != set(residents.index) for part in (*parts.values(), location_factor)):
         raise ValueError("the figures of the split are for different councils")
-    mix = sum(WEIGHTS[name] * part.reindex(residents.index) / part.sum() for name, part in parts.items()) * location_factor.reindex(residents.index)
+    mix = sum(WEIGHTS[name] * part.reindex(residents.index) / part.sum() for name, part in parts.items()) * location_factor.reindex(
+        residents.index
+    )
     return pd.Series(mix / mix.sum())
 
 
@@ -80,10 +84,10 @@ def whole_pounds(total: int, weights: pd.Series) -> pd.Series:
     """``total`` split by ``weights`` into whole pounds that sum to it (largest remainder, ties by index)."""
     exact = total * weights / weights.sum()
     pounds = np.floor(exact)
-    missing = int(round(total - pounds.sum()))
+    missing = int(total - pounds.sum())
     first = (exact - pounds).sort_index().sort_values(ascending=False, kind="stable").index[:missing]
     pounds[first] += 1
-    return pounds
+    return pd.Series(pounds)
 
 
 def funds_table(chosen: Programme, weights: pd.Series, councils: list[str]) -> pd.DataFrame:

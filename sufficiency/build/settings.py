@@ -78,7 +78,7 @@ def resourced_provisions(register: pd.DataFrame, resident: Mapping[str, Floats],
     for council, cells in resident.items():
         own = by_council.get(council, hosts.iloc[:0])
         for half, phases in HALVES.items():
-            pupils = np.bincount(GROUP_OF_CELL, np.where(np.isin(PHASE_OF_CELL, phases), cells, 0.0), len(GROUPS))
+            pupils = np.array([cells[(group == GROUP_OF_CELL) & np.isin(PHASE_OF_CELL, phases)].sum() for group in range(len(GROUPS))])
             parts.append(_bases_of_half(own[own["half"].eq(half)], pupils, size[half], half))
     bases = pd.concat(parts, ignore_index=True)
     bases["setting_id"] = bases["urn"] + "-base"

@@ -89,7 +89,7 @@ def supply_of_england(
         own = everything[everything["kind"].eq(kind)].sort_values("setting_id").reset_index(drop=True)
         fits.append(_fit_kind(kind, areas, own, margins[kind], assumptions))
     none_on_map = [_cells(areas, margins["unlocated_ap"], "unlocated_ap"), *(fit.unlocated for fit in fits)]
-    unlocated = pd.concat(none_on_map, ignore_index=True).groupby(["area_id", "kind", "need_group", "phase"], as_index=False)["pupils"].sum()
+    unlocated = pd.concat(none_on_map).groupby(["area_id", "kind", "need_group", "phase"])["pupils"].sum().reset_index()
     return Supply(
         settings=pd.concat([fit.settings for fit in fits], ignore_index=True),
         placed=pd.concat([fit.placed for fit in fits], ignore_index=True),
@@ -138,9 +138,9 @@ def _designated(first: Flows, areas: pd.DataFrame, settings: int) -> NDArray[np.
     council, names = pd.factorize(areas["council_code"])
     shape = (len(names), settings, len(CELLS))
     keys = np.ravel_multi_index((council[first.area], first.setting, first.cell), shape)
-    by_council = np.bincount(keys, first.pupils, int(np.prod(shape))).reshape(shape)
+    by_council = np.asarray(np.bincount(keys, first.pupils, int(np.prod(shape))), dtype=np.float64).reshape(shape)
     mix = by_council.sum(axis=0)
-    by_group = np.stack([mix[:, GROUP_OF_CELL == group].sum(axis=1) for group in range(len(GROUPS))], axis=1)
+    by_group = np.stack([mix[:, group == GROUP_OF_CELL].sum(axis=1) for group in range(len(GROUPS))], axis=1)
     return covering(designations(by_group), by_council)
 
 
@@ -157,8 +157,8 @@ def _as_fitted(settings: pd.DataFrame, flows: Flows, weight: Floats, places_per_
     shape = (len(settings), len(CELLS))
     mix = np.bincount(flows.setting * len(CELLS) + flows.cell, flows.pupils, shape[0] * shape[1]).reshape(shape)
     takes = (weight > 0) | (mix > 0)
-    by_group = np.stack([takes[:, GROUP_OF_CELL == i].any(axis=1) for i in range(len(GROUPS))], axis=1)
-    by_phase = np.stack([takes[:, PHASE_OF_CELL == i].any(axis=1) for i in range(len(PHASE_CODES))], axis=1)
+    by_group = np.stack([takes[:, i == GROUP_OF_CELL].any(axis=1) for i in range(len(GROUPS))], axis=1)
+    by_phase = np.stack([takes[:, i == PHASE_OF_CELL].any(axis=1) for i in range(len(PHASE_CODES))], axis=1)
     held = flows.by_setting(len(settings))
     roll = settings["roll"].fillna(pd.Series(held))
     return settings.assign(

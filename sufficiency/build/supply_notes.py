@@ -9,7 +9,7 @@ from sufficiency.terms import SETTING_KINDS
 
 
 def supply_notes(about: Programme, supply: Supply, by_rule: bool, assumptions: Assumptions) -> list[str]:
-    """Sentences for a case: every derived figure of its supply, projects and money with the rule. ``by_rule``: no project list was given."""
+    """Sentences for a case: every derived figure of its supply, projects and money with the rule; ``by_rule``: no project list given."""
     ratio = assumptions.table("supply.places_per_pupil")
     estimated = supply.settings[supply.settings["roll_status"].eq("estimated") & supply.settings["kind"].ne("resourced_provision")]
     bases = supply.settings[supply.settings["kind"].eq("resourced_provision")]

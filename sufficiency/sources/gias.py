@@ -160,7 +160,9 @@ def read_register(path: Path, known: pd.DataFrame, centroids: pd.DataFrame) -> p
     table = table[table["council_code"].notna() & table["kind"].notna()].copy()
     repeated = table.loc[table["urn"].duplicated(), "urn"]
     if len(repeated):
-        raise InputError([InputProblem(path.name, "URN occurs more than once", "Keep one row per school.", column="URN", value=urn) for urn in repeated])
+        raise InputError(
+            [InputProblem(path.name, "URN occurs more than once", "Keep one row per school.", column="URN", value=urn) for urn in repeated]
+        )
     table["sen_needs"] = _sen_needs(table)
     table["base_roll"] = table[["base_roll_rp", "base_roll_unit"]].sum(axis=1, min_count=1)
     table["base_places"] = table[["base_places_rp", "base_places_unit"]].sum(axis=1, min_count=1)
@@ -211,8 +213,8 @@ def _filled_in(main: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
     by_urn = known[known["urn"].isin(main["urn"])]
     hosts = main[main["kind"].eq("mainstream")]
     old = known[~known["urn"].isin(main["urn"])]
-    found = pd.concat([by_urn, old.assign(urn=[_successor(school, hosts) for school in old.itertuples()])])
-    found = found[found["urn"].notna()].drop_duplicates("urn")
+    successors = pd.Series([_successor(school, hosts) for school in old.itertuples()], index=old.index, dtype="str")
+    found = pd.concat([by_urn, old.assign(urn=successors).dropna(subset="urn")]).drop_duplicates("urn")
     filled = main.set_index("urn")
     for column in ("base_roll", "base_places", "sen_needs"):
         filled.loc[found["urn"], column] = found[column].to_numpy()
