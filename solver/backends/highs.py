@@ -1,0 +1,129 @@
+"""HiGHS through highspy: the default backend, and the growing linear programme of the decomposition."""
+
+from __future__ import annotations
+
+
+import highspy
+import numpy as np
+from scipy import sparse
+
+from solver.backends.protocol import Limits, ModelSolution
+from solver.linear_model import ModelArrays
+from solver.problem import Floats, Ints
+from solver.result import Termination
+
+_ENDED = {
+    highspy.HighsModelStatus.kOptimal: Termination.OPTIMAL,
+    highspy.HighsModelStatus.kTimeLimit: Termination.TIME_LIMIT,
+    highspy.HighsModelStatus.kInfeasible: Termination.INFEASIBLE,
+    highspy.HighsModelStatus.kUnboundedOrInfeasible: Termination.INFEASIBLE,
+    highspy.HighsModelStatus.kInterrupt: Termination.INTERRUPTED,
+    highspy.HighsModelStatus.kHighsInterrupt: Termination.INTERRUPTED,
+}
+
+
+class HighsBackend:
+    """Mixed-integer and linear models in one call."""
+
+    name = "highs"
+
+    def solve(self, model: ModelArrays, limits: Limits, *, relax: bool = False, start: Floats | None = None) -> ModelSolution:
+        """See Backend."""
+        highs = _engine(limits)
+        highs.setOptionValue("mip_rel_gap", limits.gap)
+        highs.passModel(_lp(model, relax))
+        integer = bool(model.integer.any()) and not relax
+        if start is not None and integer:
+            solution = highspy.HighsSolution()
+            solution.col_value = start.tolist()
+            highs.setSolution(solution)
+        if limits.interrupted is not None and integer:
+            stop = limits.interrupted
+
+            def ask(event: highspy.HighsCallbackEvent) -> None:
+                if stop():
+                    event.interrupt()
+
+            highs.cbMipInterrupt.subscribe(ask)
+        highs.run()
+        return _solution(highs, integer, limits)
+
+
+class GrowingLP:
+    """A linear programme to which columns are added, re-solved from the last basis."""
+
+    def __init__(self, model: ModelArrays, limits: Limits) -> None:
+        self.highs = _engine(limits)
+        self.highs.passModel(_lp(model, relax=True))
+        self.rows = len(model.row_lower)
+        self.columns = len(model.cost)
+
+    def add_columns(self, cost: Floats, start: Ints, row: Ints, value: Floats) -> Ints:
+        """Append non-negative columns given by column (``start`` has one entry more than there are columns)."""
+        count = len(cost)
+        if count:
+            self.highs.addCols(
+                count, cost, np.zeros(count), np.full(count, highspy.kHighsInf), len(row), start[:-1].astype(np.int32), row.astype(np.int32), value
+            )
+        added = np.arange(self.columns, self.columns + count)
+        self.columns += count
+        return added
+
+    def set_bounds(self, columns: Ints, lower: Floats, upper: Floats) -> None:
+        """Replace the bounds of these columns."""
+        self.highs.changeColsBounds(len(columns), columns.astype(np.int32), lower, upper)
+
+    def solve(self, seconds: float) -> ModelSolution:
+        """Solve by interior point, without crossover: fast, and its central duals make good prices."""
+        self.highs.setOptionValue("time_limit", min(1e30, self.highs.getRunTime() + max(seconds, 0.1)))
+        self.highs.setOptionValue("solver", "ipm")
+        self.highs.setOptionValue("run_crossover", "off")
+        self.highs.run()
+        return _solution(self.highs, integer=False, limits=None)
+
+
+def _engine(limits: Limits) -> highspy.Highs:
+    highs = highspy.Highs()
+    highs.setOptionValue("output_flag", False)
+    highs.setOptionValue("threads", limits.threads)
+    highs.setOptionValue("random_seed", limits.seed)
+    highs.setOptionValue("time_limit", max(limits.seconds, 0.1))
+    return highs
+
+
+def _lp(model: ModelArrays, relax: bool) -> highspy.HighsLp:
+    matrix: sparse.csc_matrix = model.matrix
+    matrix.sum_duplicates()
+    lp = highspy.HighsLp()
+    lp.num_col_, lp.num_row_ = len(model.cost), len(model.row_lower)
+    lp.col_cost_, lp.col_lower_, lp.col_upper_ = model.cost, model.lower, model.upper
+    lp.row_lower_, lp.row_upper_ = model.row_lower, model.row_upper
+    lp.offset_ = model.offset
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
+    if model.integer.any() and not relax:
+        kinds = np.where(model.integer, highspy.HighsVarType.kInteger, highspy.HighsVarType.kContinuous)
+        lp.integrality_ = list(kinds)
+    return lp
+
+
+def _solution(highs: highspy.Highs, integer: bool, limits: Limits | None) -> ModelSolution:
+    status = highs.getModelStatus()
+    info = highs.getInfo()
+    termination = _ENDED.get(status)
+    if termination is None:
+        raise RuntimeError(f"HiGHS ended with {highs.modelStatusToString(status)}")
+    found = info.primal_solution_status == 2
+    solution = highs.getSolution()
+    x = np.asarray(solution.col_value, float) if found else None
+    objective = info.objective_function_value if found else np.inf
+    if integer:
+        bound = info.mip_dual_bound
+        if termination is Termination.OPTIMAL and limits is not None and objective - bound > 1e-6 * max(1.0, abs(objective)):
+            termination = Termination.GAP_REACHED
+        return ModelSolution(termination, x, objective, bound)
+    optimal = termination is Termination.OPTIMAL
+    duals = np.asarray(solution.row_dual, float) if info.dual_solution_status == 2 else None
+    return ModelSolution(termination, x, objective, objective if optimal else -np.inf, duals)
+
+

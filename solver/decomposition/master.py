@@ -1,0 +1,297 @@
+"""The linear programme over blocks: core decisions and, for each block, a mix of priced responses.
+
+Dantzig-Wolfe decomposition. Capacity and displacement rows couple the blocks; their duals are the
+prices at which every cell names its cheapest pool, which makes the next column of its block.
+At any prices, core duals plus the blocks' values are a lower bound (weak duality), because the
+pricing runs through all arcs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.backends.highs import GrowingLP, HighsBackend
+from solver.backends.protocol import Limits
+from solver.formulation import MONEY, Core
+from solver.pricing import Blocks, Prices, Response, displacement_share, flow_costs, no_prices, respond
+from solver.problem import Floats, Ints, Problem
+from solver.result import Decisions, Flows
+
+
+@dataclass(frozen=True)
+class Dual:
+    """Prices, and the part of the bound that does not come from the blocks (in millions)."""
+
+    prices: Prices
+    core_part: float
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A valid inequality: total cost >= constant + coefficient @ core columns (in millions)."""
+
+    constant: float
+    coefficient: Floats
+
+
+class Master:
+    """The growing linear programme and its columns."""
+
+    def __init__(self, core: Core, blocks: Blocks, limits: Limits) -> None:
+        self.core, self.blocks = core, blocks
+        self.problem = core.problem
+        self.limits = limits
+        model = core.model
+        self.convexity = model.add_rows("convexity", blocks.count, lower=1.0, upper=1.0)
+        self.arrays = model.arrays()
+        self.lp = GrowingLP(self.arrays, limits)
+        self.core_columns = model.column_count
+        self.choices: list[NDArray[np.int32] | Flows] = []
+        """Where the columns came from: a choice per cell, or the flows of a whole solution."""
+        self.column_block: list[Ints] = []
+        self.column_choice: list[Ints] = []
+        self.cuts: list[Cut] = []
+
+    def add(self, response: Response, which: NDArray[np.bool_] | None = None) -> int:
+        """Add the response's columns of these blocks (all when None). Returns how many."""
+        picked = np.arange(self.blocks.count) if which is None else np.nonzero(which)[0]
+        if not len(picked):
+            return 0
+        start, row, value = self._entries(response, picked)
+        self.lp.add_columns(response.cost[picked] * MONEY, start, row, value)
+        self.column_block.append(picked)
+        self.column_choice.append(np.full(len(picked), len(self.choices)))
+        self.choices.append(response.choice)
+        return len(picked)
+
+    def add_flows(self, flows: Flows) -> int:
+        """Add a whole solution's flows: one column per block, its mix of choices as it stands."""
+        response = summarise(self.problem, self.blocks, flows)
+        picked = np.arange(self.blocks.count)
+        start, row, value = self._entries(response, picked)
+        self.lp.add_columns(response.cost * MONEY, start, row, value)
+        self.column_block.append(picked)
+        self.column_choice.append(np.full(len(picked), len(self.choices)))
+        self.choices.append(flows)
+        return len(picked)
+
+    def _entries(self, response: Response, picked: Ints) -> tuple[Ints, Ints, Floats]:
+        capacity_row = self.core.capacity_row.ravel()
+        family = self.problem.demand.class_family[self.blocks.cls[picked]]
+        rows_of = self.core.displacement_row[self.blocks.owner[picked], family]
+        counts = response.first[picked + 1] - response.first[picked]
+        take = np.repeat(response.first[picked] - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts) + np.arange(counts.sum())
+        b, t = np.nonzero((rows_of >= 0) & (response.displaced[picked] > 0))
+        column = np.concatenate([np.repeat(np.arange(len(picked)), counts), b, np.arange(len(picked))])
+        row = np.concatenate([capacity_row[response.row[take]], rows_of[b, t], self.convexity[picked]])
+        value = np.concatenate([response.amount[take], response.displaced[picked][b, t], np.ones(len(picked))])
+        order = np.argsort(column, kind="stable")
+        start = np.concatenate([[0], np.cumsum(np.bincount(column, minlength=len(picked)))])
+        return start, row[order], value[order]
+
+    def dual(self, row_dual: Floats, objective: float) -> tuple[Dual, Floats]:
+        """Prices and convexity duals of a solved programme."""
+        capacity = np.maximum(0.0, -row_dual[self.core.capacity_row]) / MONEY
+        rows = self.core.displacement_row
+        displacement = np.where(rows >= 0, np.maximum(0.0, row_dual[np.maximum(rows, 0)]), 0.0) / MONEY
+        sigma = row_dual[self.convexity]
+        return Dual(Prices(capacity, displacement), objective - float(sigma.sum())), sigma
+
+    def reduced_cost(self, response: Response, prices: Prices) -> Floats:
+        """Value of the response's columns at other prices than its own (in millions, convexity dual not subtracted)."""
+        use = np.add.reduceat(
+            np.append(response.amount * prices.capacity.ravel()[response.row], 0.0), np.minimum(response.first[:-1], len(response.amount))
+        )
+        use = np.where(response.first[1:] > response.first[:-1], use, 0.0)
+        family = self.problem.demand.class_family[self.blocks.cls]
+        displaced = (response.displaced * prices.displacement[self.blocks.owner, family]).sum(axis=1)
+        return (response.cost + use - displaced) * MONEY
+
+    def cut(self, prices: Prices, value: float) -> Cut:
+        """The cut that these prices prove, ``value`` being the blocks' sum at them (in millions)."""
+        y = np.zeros(len(self.arrays.row_lower))
+        y[self.core.capacity_row] = -prices.capacity * MONEY
+        rows = self.core.displacement_row
+        y[rows[rows >= 0]] = prices.displacement[rows >= 0] * MONEY
+        right = np.where(y < 0, self.arrays.row_upper, np.where(y > 0, self.arrays.row_lower, 0.0))
+        coefficient = self.arrays.cost - self.arrays.matrix.T @ y
+        return Cut(float(y @ right) + value + self.arrays.offset, coefficient)
+
+    def core_dual(self, prices: Prices, decisions: Decisions | None = None) -> Dual:
+        """The bound's part that does not come from the blocks, at any prices: the core solved alone."""
+        cut = self.cut(prices, 0.0)
+        lower, upper = self.arrays.lower.copy(), self.arrays.upper.copy()
+        if decisions is not None:
+            columns, values = self._decision_columns(decisions)
+            lower[columns] = upper[columns] = values
+        kept = self.core_rows()
+        alone = replace(
+            self.arrays,
+            cost=cut.coefficient,
+            lower=lower,
+            upper=upper,
+            row_lower=self.arrays.row_lower[kept],
+            row_upper=self.arrays.row_upper[kept],
+            matrix=self.arrays.matrix[kept],
+            offset=cut.constant,
+        )
+        solved = HighsBackend().solve(alone, self.limits, relax=True)
+        return Dual(prices, solved.objective)
+
+    def core_rows(self) -> Ints:
+        """Rows that hold core columns only: neither capacity nor displacement nor convexity."""
+        priced = np.concatenate(
+            [self.core.capacity_row.ravel(), self.core.displacement_row[self.core.displacement_row >= 0], self.convexity]
+        )
+        rows: Ints = np.setdiff1d(np.arange(len(self.arrays.row_lower)), priced)
+        return rows
+
+    def nowhere(self) -> Response:
+        """Nobody is placed: columns that make the programme feasible when nothing else is known."""
+        pools = self.problem.pools
+        closed = replace(self.problem, pools=replace(pools, accepts=np.zeros_like(pools.accepts)))
+        return respond(closed, self.blocks, no_prices(self.problem))
+
+    def fix(self, decisions: Decisions) -> None:
+        """Hold the options at these decisions."""
+        columns, values = self._decision_columns(decisions)
+        self.lp.set_bounds(columns, values, values)
+
+    def free(self) -> None:
+        """Let the options be chosen again."""
+        columns, _ = self._decision_columns(no_decisions(self.problem))
+        self.lp.set_bounds(columns, self.arrays.lower[columns], self.arrays.upper[columns])
+
+    def _decision_columns(self, decisions: Decisions) -> tuple[Ints, Floats]:
+        staged = self.core.stage >= 0
+        columns = np.concatenate([self.core.start, self.core.modules, self.core.stage[staged]])
+        values = np.concatenate([decisions.start, decisions.modules, decisions.stage[staged]]).astype(float)
+        return columns, values
+
+    def flows(self, x: Floats) -> Flows:
+        """Entrants by cell and pool of a solution: the mix of its blocks' responses."""
+        problem = self.problem
+        weight = x[self.core_columns :]
+        block = np.concatenate(self.column_block)
+        choice_of = np.concatenate(self.column_choice)
+        used = np.nonzero(weight > 1e-11)[0]
+        total = np.bincount(block[used], weight[used], self.blocks.count)
+        pools = len(problem.pools.labels)
+        keys, amounts = [], []
+        entrants = problem.demand.entrants
+        shape = (*entrants.shape, pools + 1)
+        block_of = cell_blocks(problem, self.blocks)
+        for number in np.unique(choice_of[used]):
+            columns = used[choice_of[used] == number]
+            share = np.zeros(self.blocks.count)
+            share[block[columns]] = weight[columns] / total[block[columns]]
+            choice = self.choices[number]
+            if isinstance(choice, Flows):
+                key, amount = np.ravel_multi_index((choice.origin, choice.cls, choice.entry, choice.pool), shape), choice.amount
+                part = share[block_of[choice.origin, choice.cls]]
+            else:
+                z, c, v = np.nonzero((choice >= 0) & (share[block_of] > 0)[:, :, None])
+                key, amount, part = np.ravel_multi_index((z, c, v, choice[z, c, v]), shape), entrants[z, c, v], share[block_of[z, c]]
+            keys.append(key[part > 0])
+            amounts.append((amount * part)[part > 0])
+        key, inverse = np.unique(np.concatenate(keys), return_inverse=True)
+        origin, cls, entry, pool = np.unravel_index(key, shape)
+        return Flows(origin, cls, entry, pool, np.bincount(inverse, np.concatenate(amounts)))
+
+
+def cell_blocks(problem: Problem, blocks: Blocks) -> Ints:
+    """(Z, C) block of each cell, 0 where there is no demand."""
+    result = np.zeros(problem.demand.entrants.shape[:2], np.int64)
+    sizes = np.diff(blocks.start)
+    result[blocks.origin, np.repeat(blocks.cls, sizes)] = np.repeat(np.arange(blocks.count), sizes)
+    return result
+
+
+def summarise(problem: Problem, blocks: Blocks, flows: Flows) -> Response:
+    """Cost, use and displacement of given flows by block, in the form of a response."""
+    demand, pools = problem.demand, len(problem.pools.labels)
+    periods = len(problem.periods)
+    block = cell_blocks(problem, blocks)[flows.origin, flows.cls]
+    cost = np.bincount(block, flow_costs(problem, flows) * flows.amount, blocks.count)
+    stay = demand.stay[flows.cls, flows.entry] * flows.amount[:, None]
+    placed = flows.pool < pools
+    key = (block[placed, None] * pools + flows.pool[placed, None]) * periods + np.arange(periods)
+    cells, inverse = np.unique(key.ravel(), return_inverse=True)
+    amount = np.bincount(inverse, stay[placed].ravel())
+    keep = amount > 0
+    cells, amount = cells[keep], amount[keep]
+    first = np.searchsorted(cells // (pools * periods), np.arange(blocks.count + 1))
+    share = displacement_share(problem)[flows.cls[placed], flows.pool[placed]]
+    displaced = np.zeros((blocks.count, periods))
+    np.add.at(displaced, block[placed], share[:, None] * stay[placed])
+    return Response(np.zeros((0, 0, 0), np.int32), cost.copy(), cost, first, cells % (pools * periods), amount, displaced)
+
+
+def no_decisions(problem: Problem) -> Decisions:
+    """Only what is committed."""
+    options = problem.options
+    k = np.arange(len(options.start_option))
+    chosen = options.committed_start[options.start_option] == k
+    modules = np.where(chosen, options.committed_modules[options.start_option], 0)
+    return Decisions(chosen.astype(np.int64), modules.astype(np.int64), np.zeros(len(k), np.int64))
+
+
+@dataclass(frozen=True)
+class Converged:
+    """Result of column generation (money in millions)."""
+
+    x: Floats
+    upper: float
+    lower: float
+    best: Dual
+    best_value: float
+    """Sum of the blocks' values at the best prices."""
+    row_dual: Floats
+
+
+def converge(
+    master: Master,
+    *,
+    tolerance: float,
+    out_of_time: Callable[[], float],
+    begin: tuple[Dual, float] | None = None,
+    smoothing: float = 0.6,
+    ) -> Converged:
+    """Generate columns until the programme's value and the bound agree to ``tolerance`` (share), or time runs out.
+
+    ``begin``: known prices and the sum of the blocks' values at them.
+
+    The programme is solved at least once, whatever the time. RuntimeError when it has no solution.
+    """
+    problem, blocks = master.problem, master.blocks
+    best, best_value = begin if begin is not None else (None, 0.0)
+    lower = best.core_part + best_value if best is not None else -np.inf
+    last: Converged | None = None
+    while True:
+        solved = master.lp.solve(np.inf if last is None else out_of_time())
+        if solved.x is None or solved.row_dual is None or not np.isfinite(solved.bound):
+            if last is None:
+                raise RuntimeError(f"the linear programme of the blocks ended as {solved.termination}")
+            return last
+        dual, sigma = master.dual(solved.row_dual, solved.objective)
+        point = dual if best is None else Dual(
+            best.prices.mixed(dual.prices, smoothing), smoothing * best.core_part + (1 - smoothing) * dual.core_part
+        )
+        added = 0
+        for attempt in (point, dual):
+            response = respond(problem, blocks, attempt.prices)
+            value = float(response.value.sum()) * MONEY
+            if attempt.core_part + value > lower:
+                lower, best, best_value = attempt.core_part + value, attempt, value
+            cost = master.reduced_cost(response, dual.prices)
+            added += master.add(response, cost < sigma - 1e-9 - 1e-7 * np.abs(sigma))
+            if added:
+                break
+        assert best is not None
+        last = Converged(solved.x, solved.objective, lower, best, best_value, solved.row_dual)
+        if not added or solved.objective - lower <= tolerance * abs(solved.objective) or out_of_time() <= 0:
+            return last

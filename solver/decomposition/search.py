@@ -1,0 +1,253 @@
+"""Plans and proofs for problems that no single mixed-integer model holds.
+
+    prices    ascend: good prices from a relaxation in which every option decides alone
+    options   the core with all cuts found so far, as an integer programme: its bound is a bound of
+              the whole problem, its options are a candidate
+    cost      ascend with the candidate's options held: what it costs to within a fraction of a
+              percent, and one more cut
+    flows     converge with the best candidate's options held: its true cost and its flows
+
+Options and cost alternate until the candidate repeats or plan and bound meet. Bound and plan are of
+the same problem: every price evaluation runs through all arcs within reach.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from scipy import sparse
+
+from solver.backends.highs import HighsBackend
+from solver.backends.protocol import Limits, ModelSolution
+from solver.decomposition.ascent import Ascent, ascend
+from solver.decomposition.blocks import make_blocks
+from solver.decomposition.master import Converged, Dual, Master, converge, no_decisions
+from solver.formulation import MONEY, build_core
+from solver.linear_model import ModelArrays
+from solver.pricing import Blocks, Prices
+from solver.problem import Floats, Problem
+from solver.result import Decisions, Flows, Progress, Solution, Termination
+
+BLOCKS = 1_000
+FIRST_STEPS, NEXT_STEPS = 400, 200
+SMALL_STEP = 0.1
+"""First step of an ascent that begins near its goal."""
+MOST_CANDIDATES = 30
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How far to go."""
+
+    gap: float
+    seconds: float
+    threads: int
+    seed: int
+    interrupted: Callable[[], bool]
+    report: Callable[[Progress], None]
+
+
+@dataclass
+class _Search:
+    """Best bound and candidate so far (money in millions)."""
+
+    problem: Problem
+    budget: Budget
+    blocks: Blocks
+    master: Master
+    began: float = field(default_factory=time.monotonic)
+    upper: float = np.inf
+    lower: float = -np.inf
+    log: list[Progress] = field(default_factory=list)
+
+    def left(self) -> float:
+        """Seconds left, 0 once interrupted."""
+        return 0.0 if self.budget.interrupted() else max(0.0, self.budget.seconds - (time.monotonic() - self.began))
+
+    def note(self, phase: str) -> None:
+        """Log and report where the search stands."""
+        line = Progress(time.monotonic() - self.began, phase, self.upper / MONEY, self.lower / MONEY)
+        self.log.append(line)
+        self.budget.report(line)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """Options with the prices at which their cost was estimated (in millions, from below)."""
+
+    decisions: Decisions
+    estimate: float
+    ascent: Ascent
+    dual: Dual
+
+
+def decompose(
+    problem: Problem, budget: Budget, *, known_flows: Sequence[Flows] = (), candidates: Sequence[Decisions] = (), fixed: Decisions | None = None
+) -> Solution:
+    """Solve by decomposition.
+
+    ``known_flows``: flows that are feasible whatever is built, needed when the displacement limit has a
+    floor. ``candidates``: options of known plans, tried first. ``fixed`` holds all options.
+    """
+    blocks = make_blocks(problem, BLOCKS)
+    limits = Limits(gap=budget.gap, seconds=budget.seconds, threads=budget.threads, seed=budget.seed)
+    search = _Search(problem, budget, blocks, Master(build_core(problem), blocks, limits))
+    if fixed is None and not len(problem.options.start_option):
+        fixed = no_decisions(problem)
+    if fixed is not None:
+        best = _priced(search, fixed, None)
+    else:
+        start = ascend(problem, blocks, steps=FIRST_STEPS, stop=lambda: search.left() <= 0)
+        dual = search.master.core_dual(start.prices)
+        _add_cut(search, start)
+        search.lower = dual.core_part + _value(start)
+        search.note("prices")
+        best = _best_candidate(search, start.prices, candidates)
+        best = _priced(search, best.decisions, None)
+    solution, converged = _flows(search, best, known_flows)
+    if fixed is not None:
+        search.lower = converged.lower
+    search.upper = solution.upper * MONEY
+    search.note("flows")
+    return _finished(search, solution)
+
+
+def _best_candidate(search: _Search, prices: Prices, candidates: Sequence[Decisions]) -> _Candidate:
+    best: _Candidate | None = None
+    seen: set[bytes] = set()
+    waiting = [no_decisions(search.problem), *candidates]
+    for number in range(MOST_CANDIDATES + len(waiting)):
+        if number < len(waiting):
+            decisions = waiting[number]
+        else:
+            options = _options_with_cuts(search, best.decisions if best else None)
+            search.lower = max(search.lower, options.bound)
+            if options.x is None:
+                break
+            decisions = decisions_of(search.master, options.x)
+        key = decisions.start.tobytes() + decisions.modules.tobytes() + decisions.stage.tobytes()
+        if key in seen:
+            if number < len(waiting):
+                continue
+            break
+        seen.add(key)
+        candidate = _priced(search, decisions, prices)
+        if best is None or candidate.estimate < best.estimate:
+            best = candidate
+        search.upper = best.estimate
+        search.note("options")
+        # leave time for the flows; the estimate is from below, so half the gap is kept for it
+        if number >= len(waiting) and (search.upper - search.lower <= 0.5 * search.budget.gap * abs(search.upper) or search.left() < 0.4 * search.budget.seconds):
+            break
+    assert best is not None
+    return best
+
+
+def _priced(search: _Search, decisions: Decisions, prices: Prices | None) -> _Candidate:
+    """Estimate the cost of held options and add the cut that the prices prove."""
+    ascent = ascend(
+        search.problem,
+        search.blocks,
+        steps=FIRST_STEPS if prices is None else NEXT_STEPS,
+        fixed=decisions,
+        begin=prices,
+        first_step=0.2 if prices is None else SMALL_STEP,
+        stop=lambda: search.left() <= 0,
+    )
+    dual = search.master.core_dual(ascent.prices, decisions)
+    _add_cut(search, ascent)
+    return _Candidate(decisions, dual.core_part + _value(ascent), ascent, dual)
+
+
+def _value(ascent: Ascent) -> float:
+    """Sum of the blocks' values at the best prices (in millions)."""
+    return float(ascent.responses[-1].value.sum()) * MONEY
+
+
+def _add_cut(search: _Search, ascent: Ascent) -> None:
+    search.master.cuts.append(search.master.cut(ascent.prices, _value(ascent)))
+
+
+def _options_with_cuts(search: _Search, known: Decisions | None) -> ModelSolution:
+    """The core with all cuts: minimise the largest of the cuts over the options and what belongs to them."""
+    master, arrays = search.master, search.master.arrays
+    kept = master.core_rows()
+    count, cuts = len(arrays.cost), len(master.cuts)
+    slopes = sparse.csc_matrix(np.vstack([-cut.coefficient for cut in master.cuts]))
+    matrix = sparse.bmat([[arrays.matrix[kept], None], [slopes, np.ones((cuts, 1))]], format="csc")
+    model = ModelArrays(
+        cost=np.append(np.zeros(count), 1.0),
+        lower=np.append(arrays.lower, -np.inf),
+        upper=np.append(arrays.upper, np.inf),
+        integer=np.append(arrays.integer, False),
+        row_lower=np.append(arrays.row_lower[kept], [cut.constant for cut in master.cuts]),
+        row_upper=np.append(arrays.row_upper[kept], np.full(cuts, np.inf)),
+        matrix=matrix,
+        offset=0.0,
+    )
+    budget = search.budget
+    seconds = min(search.left(), max(2.0, 0.1 * budget.seconds))
+    limits = Limits(gap=0.3 * budget.gap, seconds=seconds, threads=budget.threads, seed=budget.seed, interrupted=budget.interrupted)
+    return HighsBackend().solve(model, limits)
+
+
+def decisions_of(master: Master, x: Floats) -> Decisions:
+    """Whole decisions of a solution of the core."""
+    stage = master.core.stage
+    whole = np.round(x).astype(np.int64)
+    return Decisions(whole[master.core.start], whole[master.core.modules], np.where(stage >= 0, whole[np.maximum(stage, 0)], 0))
+
+
+def _flows(search: _Search, best: _Candidate, known_flows: Sequence[Flows]) -> tuple[Solution, Converged]:
+    """The candidate's flows at their true cost."""
+    master = search.master
+    master.fix(best.decisions)
+    for known in known_flows:
+        master.add_flows(known)
+    if not known_flows:
+        master.add(master.nowhere())
+    for response in best.ascent.responses:
+        master.add(response)
+    converged = converge(
+        master,
+        tolerance=0.1 * search.budget.gap,
+        out_of_time=search.left,
+        begin=(best.dual, _value(best.ascent)),
+    )
+    core, x = master.core, converged.x
+    return (
+        Solution(
+            termination=Termination.GAP_REACHED,
+            upper=converged.upper / MONEY,
+            lower=search.lower / MONEY,
+            decisions=best.decisions,
+            flows=master.flows(x),
+            overflow=_values(core.overflow, x),
+            latent=_values(core.latent, x),
+            payment=_values(core.payment, x) / MONEY,
+            carried=_values(core.carried, x) / MONEY,
+            capacity_price=best.ascent.prices.capacity,
+        ),
+        converged,
+    )
+
+
+def _values(columns: np.ndarray[tuple[int, ...], np.dtype[np.int64]], x: Floats) -> Floats:
+    return np.where(columns >= 0, np.maximum(0.0, x[np.maximum(columns, 0)]), 0.0)
+
+
+def _finished(search: _Search, solution: Solution) -> Solution:
+    lower = min(search.lower / MONEY, solution.upper)
+    gap = (solution.upper - lower) / max(abs(solution.upper), 1e-9)
+    if gap <= 1e-6:
+        ended = Termination.OPTIMAL
+    elif gap <= search.budget.gap:
+        ended = Termination.GAP_REACHED
+    elif search.budget.interrupted():
+        ended = Termination.INTERRUPTED
+    else:
+        ended = Termination.TIME_LIMIT
+    return replace(solution, termination=ended, lower=lower, log=tuple(search.log))

@@ -1,0 +1,86 @@
+"""Small problems as one mixed-integer model that holds every arc."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from solver.backends.protocol import Backend, Limits
+from solver.formulation import MONEY, Core, build_core
+from solver.linear_model import ModelArrays
+from solver.pricing import Arcs, all_arcs, displacement_share
+from solver.problem import Floats, Ints, Problem
+from solver.result import Decisions, Flows, Solution, Termination
+
+
+def solve_direct(problem: Problem, backend: Backend, limits: Limits, fixed: Decisions | None = None) -> Solution:
+    """Solve with every arc in one model. ``fixed`` holds the options."""
+    core = build_core(problem)
+    arcs = all_arcs(problem)
+    flow = place_entrants(core, arcs)
+    arrays = core.model.arrays()
+    if fixed is not None:
+        arrays = _held(core, arrays, fixed)
+    solved = backend.solve(arrays, limits)
+    if solved.x is None:
+        return _nothing(problem, solved.termination)
+    x = solved.x
+    whole = np.round(x).astype(np.int64)
+    decisions = Decisions(whole[core.start], whole[core.modules], np.where(core.stage >= 0, whole[np.maximum(core.stage, 0)], 0))
+    duals = np.zeros_like(problem.pools.capacity)
+    amount = x[flow]
+    used = amount > 1e-9
+    return Solution(
+        termination=solved.termination,
+        upper=solved.objective / MONEY,
+        lower=min(solved.bound, solved.objective) / MONEY,
+        decisions=decisions,
+        flows=Flows(arcs.origin[used], arcs.cls[used], arcs.entry[used], arcs.pool[used], amount[used]),
+        overflow=_values(core.overflow, x),
+        latent=_values(core.latent, x),
+        payment=_values(core.payment, x) / MONEY,
+        carried=_values(core.carried, x) / MONEY,
+        capacity_price=duals,
+    )
+
+
+def place_entrants(core: Core, arcs: Arcs) -> Ints:
+    """Every cell's entrants go somewhere: sum over pools of flow = entrants. Flows use capacity while they stay."""
+    problem, model = core.problem, core.model
+    demand = problem.demand
+    flow = model.add_columns("flow", len(arcs.origin), cost=arcs.cost * MONEY)
+    key = np.ravel_multi_index((arcs.origin, arcs.cls, arcs.entry), demand.entrants.shape)
+    cells, position = np.unique(key, return_inverse=True)
+    amount = demand.entrants.ravel()[cells]
+    rows = model.add_rows("entrants", len(cells), lower=amount, upper=amount)
+    model.add_entries(rows[position], flow, 1.0)
+    placed = np.nonzero(arcs.pool < len(problem.pools.labels))[0]
+    stay = demand.stay[arcs.cls[placed], arcs.entry[placed]]
+    model.add_entries(core.capacity_row[arcs.pool[placed]], flow[placed, None], stay)
+    share = displacement_share(problem)[arcs.cls[placed], arcs.pool[placed]]
+    row = core.displacement_row[demand.origin_owner[arcs.origin[placed]], demand.class_family[arcs.cls[placed]]]
+    arc, period = np.nonzero((row >= 0) & (share > 0)[:, None] & (stay > 0))
+    model.add_entries(row[arc, period], flow[placed[arc]], (share[:, None] * stay)[arc, period])
+    return flow
+
+
+def _held(core: Core, arrays: ModelArrays, fixed: Decisions) -> ModelArrays:
+    lower, upper = arrays.lower.copy(), arrays.upper.copy()
+    staged = core.stage >= 0
+    columns = np.concatenate([core.start, core.modules, core.stage[staged]])
+    lower[columns] = upper[columns] = np.concatenate([fixed.start, fixed.modules, fixed.stage[staged]])
+    return replace(arrays, lower=lower, upper=upper)
+
+
+def _values(columns: Ints, x: Floats) -> Floats:
+    return np.where(columns >= 0, np.maximum(0.0, x[np.maximum(columns, 0)]), 0.0)
+
+
+def _nothing(problem: Problem, termination: Termination) -> Solution:
+    starts = np.zeros(len(problem.options.start_option), np.int64)
+    none = np.zeros(0, np.int64)
+    return Solution(
+        termination, np.inf, -np.inf, Decisions(starts, starts, starts), Flows(none, none, none, none, np.zeros(0)),
+        np.zeros_like(problem.pools.capacity), np.zeros(0), np.zeros(0), np.zeros(0), np.zeros_like(problem.pools.capacity),
+    )  # fmt: skip

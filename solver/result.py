@@ -1,0 +1,83 @@
+"""What a solve returns: how it ended, between which bounds, and the solution as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from solver.problem import Floats, Ints
+
+
+class Termination(StrEnum):
+    """How a solve ended. Only OPTIMAL claims an optimum (to 1e-6 of cost)."""
+
+    OPTIMAL = "optimal"
+    GAP_REACHED = "gap_reached"
+    TIME_LIMIT = "time_limit"
+    INTERRUPTED = "interrupted"
+    INFEASIBLE = "infeasible"
+
+
+@dataclass(frozen=True)
+class Flows:
+    """Entrants by cell and pool: one row per (origin, class, period of entry, pool) with a positive amount.
+
+    ``pool`` = number of pools stands for unmet.
+    """
+
+    origin: Ints
+    cls: Ints
+    entry: Ints
+    pool: Ints
+    amount: Floats
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What is built and how it is paid, in the arrays' order of the problem."""
+
+    start: Ints
+    """(K,) 0 or 1"""
+    modules: Ints
+    """(K,)"""
+    stage: Ints
+    """(K,) 0 or 1"""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One line of the log: seconds since the start, best plan and proven bound so far."""
+
+    seconds: float
+    phase: str
+    upper: float
+    lower: float
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A plan in arrays with its proof. Costs are present values in the problem's currency."""
+
+    termination: Termination
+    upper: float
+    """Cost of this solution."""
+    lower: float
+    """No solution costs less."""
+    decisions: Decisions
+    flows: Flows
+    overflow: Floats
+    """(P, T)"""
+    latent: Floats
+    """(J, H, T)"""
+    payment: Floats
+    """(G, L, kinds, F)"""
+    carried: Floats
+    """(G, F)"""
+    capacity_price: Floats
+    """(P, T) what one more place would save (dual of the last linear programme)."""
+    log: tuple[Progress, ...] = field(default=())
+
+    @property
+    def gap(self) -> float:
+        """Share of the cost by which the solution may be above the best."""
+        return max(0.0, self.upper - self.lower) / max(abs(self.upper), 1e-9)
