@@ -53,7 +53,7 @@ def ap_forecast(
 
 def _by_council(rows: pd.DataFrame, councils: list[str], plans: pd.Series) -> pd.DataFrame:
     """Pupils: councils x Januaries; an ended council's pupils go to its successors by their plans."""
-    wide = rows.pivot_table(index="council_code", columns="january", values="pupils", aggfunc="sum", min_count=1)
+    wide = rows.pivot_table(index="council_code", columns="january", values="pupils", aggfunc="sum", min_count=1).astype(float)
     for ended, successors in SUCCESSORS.items():
         if ended in wide.index:
             share = plans.reindex(list(successors)) / plans.reindex(list(successors)).sum()
@@ -82,8 +82,8 @@ def _carried(wide: pd.DataFrame, provision: str, januaries: Sequence[int], lever
     if back in wide.columns:
         both = wide[last].notna() & wide[back].notna()
         growth = float(np.log(wide.loc[both, last].sum() / wide.loc[both, back].sum()) / GROWTH_YEARS)
-        steps = np.log(wide.where(wide >= LEAST_PUPILS)).diff(axis=1).to_numpy()
-        sd = float(np.nanquantile(np.abs(steps - np.nanmedian(steps, axis=0)), 0.8) / REACH)
+        steps = wide.where(wide >= LEAST_PUPILS).apply(np.log).diff(axis=1).iloc[:, 1:]
+        sd = float((steps - steps.median()).abs().stack().quantile(0.8) / REACH)
     rows = []
     for january in januaries:
         ahead = max(january - last, 0)

@@ -17,12 +17,15 @@ from sufficiency.demand.backtest import METHODS, BackTest, back_test
 from sufficiency.demand.charts import backtest_charts, fan_charts
 from sufficiency.demand.forecast import Forecast, forecast
 from sufficiency.demand.levers import read_levers
+from sufficiency.demand.own_rates import moves_to_show, own_counts, placements_to_show, setting_kinds
 from sufficiency.demand.scap import scap_table
 from sufficiency.demand.statement import accuracy_statement, assumptions_text, bars
 from sufficiency.demand.targets import Forecaster
 from sufficiency.sources import ehc_plans
 from sufficiency.sources.boundaries import councils as all_councils
 from sufficiency.sources.boundaries import resolve_councils
+from sufficiency.sources.gias import register
+from sufficiency.sources.sen2_return import read_postcodes, read_return
 
 DECIMALS: Final = 3
 FIGURES: Final = ("low", "central", "high")
@@ -86,6 +89,34 @@ def run_backtest(data: Path, out: Path, progress: Callable[[str], None] | None =
         (work / "accuracy.md").write_text(accuracy_statement(test), encoding="utf-8")
         backtest_charts(test.scores, test.pooled, work / "charts")
     return Summary(Path(out), _files(out), _backtest_words(test, checked))
+
+
+def run_own_rates(
+    returns: Sequence[Path], key_file: Path, postcodes: Path, data: Path, out: Path, progress: Callable[[str], None] | None = None
+) -> Summary:
+    """Counts from a council's own SEN2 returns (Blade folders or XML files): moves.csv by phase, placements.csv by setting.
+
+    ``key_file`` holds the secret that hashes the UPNs. Counts of 1 to 4 are shown as ``c``; nothing about a person is written.
+    Raises InputError (record numbers only) or ValueError when the returns can't be followed.
+    """
+    key, lookup, kinds = Path(key_file).read_bytes().strip(), read_postcodes(postcodes), setting_kinds(register(data))
+    read = []
+    for number, path in enumerate(returns, start=1):
+        if progress:
+            progress(f"Reading return {number} of {len(returns)}")
+        read.append(read_return(path, key, lookup, kinds))
+    counts = own_counts(read)
+    current = max(read, key=lambda each: each.january)
+    warnings = pd.DataFrame(
+        [{"january": each.january, "record": problem.row, "column": problem.column, "message": problem.message} for each in read for problem in each.problems],
+        columns=["january", "record", "column", "message"],
+    )
+    with _whole(out) as work:
+        _write(moves_to_show(counts), work / "moves.csv")
+        _write(placements_to_show(current), work / "placements.csv")
+        _write(warnings, work / "warnings.csv")
+    text = f"{len(read)} returns, {len(current.pupils)} plans in January {current.january}, {len(warnings)} warnings by record number"
+    return Summary(Path(out), _files(out), text)
 
 
 @contextmanager

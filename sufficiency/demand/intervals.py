@@ -71,7 +71,7 @@ def error_model(actual: pd.DataFrame, least: float, origin: int, first: int, pat
     for earlier in range(max(origin - ORIGINS, first), origin):
         forecast = path(earlier)
         for h in range(1, min(MOST_AHEAD, origin - earlier) + 1):
-            log = pd.Series(np.log(actual[earlier + h] / forecast[h])).replace([np.inf, -np.inf], np.nan)
+            log = pd.Series(np.log((actual[earlier + h] / forecast[h]).where(actual[earlier + h] > 0)))
             good = log.notna() & (actual[earlier] >= least) & (log.abs() < OUTLIER)
             ahead.append(np.full(int(good.sum()), h))
             size.append(forecast[h][good].to_numpy())

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sufficiency.build.council_tables import LAST_AGE, tables
+from sufficiency.build.council_tables import LAST_AGE, WITH_NEEDS, tables
 from sufficiency.demand.pooling import pooled_factors, shrunk_shares
 from sufficiency.sources import ehc_plans
 from sufficiency.sources.ehc_plans import CATEGORIES, ENGLAND
@@ -61,10 +61,9 @@ class Rates:
 def rates_at(data: Path, history: History, origin: int) -> Rates:
     """Rates from the step to January ``origin``. Raises ValueError when its release has no needs by council."""
     completed = tables(data)
-    if origin not in completed or origin - 1 not in completed or history.new_need_by_age.empty:
-        first = max(completed)
+    if origin < WITH_NEEDS or origin not in completed:
         raise ValueError(
-            f"needs and single ages by council were first published for January {first}: no forecast by age and need from {origin}"
+            f"needs and single ages by council were first published for January {WITH_NEEDS}: no forecast by age and need from {origin}"
         )
     councils = list(history.councils.sort_values("council")["council"])
     regions = list(history.councils.sort_values("council")["region"])

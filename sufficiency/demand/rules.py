@@ -27,8 +27,9 @@ def england_growth(wide: pd.DataFrame, origin: int, years: int) -> float:
 
 def own_growth(wide: pd.DataFrame, origin: int, years: int) -> pd.Series:
     """Mean log growth a year of each area; 0 where there is none to see."""
-    ratio = wide[origin] / wide[origin - years]
-    return pd.Series(np.log(ratio.where(ratio > 0)) / years).replace([np.inf, -np.inf], np.nan).fillna(0.0)
+    now, before = wide[origin], wide[origin - years]
+    ratio = now.where(now > 0) / before.where(before > 0)
+    return pd.Series(np.log(ratio) / years).fillna(0.0)
 
 
 def simple_forecasts(wide: pd.DataFrame, origin: int, horizons: int) -> dict[str, pd.DataFrame]:
