@@ -1,0 +1,36 @@
+"""Plan: what was found, as tables that anyone can check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class PlanTables:
+    """One solved world. Tables follow ``sufficiency.tables.plan_schemas``."""
+
+    projects: pd.DataFrame
+    places: pd.DataFrame
+    placements: pd.DataFrame
+    unmet: pd.DataFrame
+    needs: pd.DataFrame
+    funding: pd.DataFrame
+    payments: pd.DataFrame
+    travel: pd.DataFrame
+    costs: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The plan beside the two worlds it is measured against."""
+
+    summary: dict[str, Any]
+    """What plan.json holds: termination, money, gap, new places, independent avoided, inputs."""
+    plan: PlanTables
+    counterfactual: PlanTables
+    """Committed projects only."""
+    rule: PlanTables
+    """The planner's rule: cheapest GBP per place first."""
