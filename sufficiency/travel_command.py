@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from geo.estimate import ERROR_MIN, estimated_blocks
 from geo.landmarks import fit_landmarks
+from sufficiency.case import Case, load_case
 from sufficiency.travel_sources import find_landmark_file, read_land, read_landmarks, read_points, travel_classes
 
 Progress = Callable[[str], None]
@@ -68,18 +69,124 @@ def make_travel(
     and without those by the distance curve. ``data`` (default: the folder in SUFFICIENCY_DATA, if set) gives landmarks, rurality and coast.
     The report is returned and written beside the matrix as ``<out>.json``. Raises InputError for bad points, ValueError for bad road files.
     """
+    areas, sites = read_points(areas_csv, "area_id"), read_points(sites_csv, "site_id")
+    return write_travel(
+        areas, sites, out, limit_min, roads, landmarks, speeds, progress, ferries=ferries, workers=workers, cache=cache, data=data
+    )
+
+
+def make_case_travel(
+    case_folder: Path,
+    out: Path,
+    limit_min: float,
+    roads: Path | None = None,
+    landmarks: Path | None = None,
+    speeds: str = "school_run",
+    progress: Progress | None = None,
+    *,
+    ferries: bool = True,
+    workers: int = 1,
+    cache: Path | None = None,
+    data: Path | None = None,
+) -> TravelReport:
+    """The same from the areas of a case to its settings on the map and the sites of its projects."""
+    case = load_case(case_folder)
+    areas = pd.DataFrame(case.areas[["area_id", "easting_m", "northing_m", "travel_class"]])
+    if case.level == "lsoa":
+        areas["lsoa21_code"] = areas["area_id"]
+    return write_travel(
+        areas,
+        case_sites(case),
+        out,
+        limit_min,
+        roads,
+        landmarks,
+        speeds,
+        progress,
+        ferries=ferries,
+        workers=workers,
+        cache=cache,
+        data=data,
+    )
+
+
+def case_sites(case: Case) -> pd.DataFrame:
+    """site_id, easting_m, northing_m of the settings on the map and of the projects at new sites; a setting's own place goes first."""
+    settings = case.settings.rename(columns={"setting_id": "site_id"})
+    both = pd.concat([table[["site_id", "easting_m", "northing_m"]] for table in (settings, case.projects)], ignore_index=True)
+    return both.dropna().drop_duplicates("site_id", ignore_index=True)
+
+
+def write_travel(
+    areas: pd.DataFrame,
+    sites: pd.DataFrame,
+    out: Path,
+    limit_min: float,
+    roads: Path | None = None,
+    landmarks: Path | None = None,
+    speeds: str = "school_run",
+    progress: Progress | None = None,
+    *,
+    ferries: bool = True,
+    workers: int = 1,
+    cache: Path | None = None,
+    data: Path | None = None,
+) -> TravelReport:
+    """The same from tables: areas (area_id, easting_m, northing_m, perhaps travel_class and lsoa21_code) and sites (site_id, ...)."""
     if limit_min <= 0:
         raise ValueError(f"the limit must be more than 0 minutes, not {limit_min}")
-    areas, sites = read_points(areas_csv, "area_id"), read_points(sites_csv, "site_id")
     if roads is not None:
         blocks, notes = _by_road(areas, sites, limit_min, roads, speeds, ferries, workers, cache, progress)
     else:
-        blocks, notes = _by_estimate(areas, sites, limit_min, landmarks, data or _data_folder(), progress)
+        blocks, notes = best_estimate(areas, sites, limit_min, landmarks, data or data_folder(), progress)
     pairs, unreachable = _write(blocks, out, {**notes, "limit_min": limit_min})
     report = TravelReport(limit_min=limit_min, areas=len(areas), sites=len(sites), pairs=pairs, unreachable_pairs=unreachable, **notes)  # type: ignore[arg-type]
     out.with_name(f"{out.name}.json").write_text(json.dumps(asdict(report), indent=2), encoding="utf-8")
     _say(progress, f"{pairs:,} journeys within {limit_min:g} minutes, {unreachable:,} pairs that no road joins")
     return report
+
+
+def best_estimate(
+    areas: pd.DataFrame,
+    sites: pd.DataFrame,
+    limit_min: float,
+    landmarks: Path | None = None,
+    data: Path | None = None,
+    progress: Progress | None = None,
+) -> tuple[Iterator[pd.DataFrame], dict[str, object]]:
+    """Journeys without roads, in blocks, and notes on the method and its error: landmarks where there are any, else coast, else the curve.
+
+    ``areas`` as for ``write_travel``; a column travel_class, where there is one, is kept.
+    """
+    classes, class_source = (areas["travel_class"], "the areas") if "travel_class" in areas else travel_classes(areas, data)
+    land = read_land(data)
+    curve = "curve" if land is None else "curve and coast"
+    errors = {curve: ERROR_MIN[curve]}
+    file = find_landmark_file(landmarks, data)
+    model = None
+    if file is not None:
+        _say(progress, f"learning from the minutes to landmarks in {file.name}")
+        model = fit_landmarks(read_landmarks(file, areas, data))
+        errors["landmarks"] = round(model.mean_error_min, 2)
+    method = curve if model is None else "landmarks"
+    stated = "; ".join(f"{name} {minutes} minutes" for name, minutes in errors.items())
+    _say(progress, f"estimated by {method}; mean absolute error under 60 km on sites not used: {stated}")
+    notes: dict[str, object] = {
+        "method": f"estimated by {method}",
+        "roads": "",
+        "speeds": "",
+        "licence": "",
+        "travel_class_source": class_source,
+        "mean_error_min": errors,
+        "far_points": [],
+    }
+    return estimated_blocks(areas.assign(travel_class=classes), sites, limit_min, land, model), notes
+
+
+def data_folder() -> Path | None:
+    """The folder named in SUFFICIENCY_DATA, None where it is unset."""
+    named = os.environ.get("SUFFICIENCY_DATA")
+    return Path(named) if named else None
 
 
 def _by_road(
@@ -122,34 +229,6 @@ def _by_road(
     return blocks, notes
 
 
-def _by_estimate(
-    areas: pd.DataFrame, sites: pd.DataFrame, limit_min: float, landmarks: Path | None, data: Path | None, progress: Progress | None
-) -> tuple[Iterator[pd.DataFrame], dict[str, object]]:
-    classes, class_source = travel_classes(areas, data)
-    land = read_land(data)
-    curve = "curve" if land is None else "curve and coast"
-    errors = {curve: ERROR_MIN[curve]}
-    file = find_landmark_file(landmarks, data)
-    model = None
-    if file is not None:
-        _say(progress, f"learning from the minutes to landmarks in {file.name}")
-        model = fit_landmarks(read_landmarks(file, areas, data))
-        errors["landmarks"] = round(model.mean_error_min, 2)
-    method = curve if model is None else "landmarks"
-    stated = "; ".join(f"{name} {minutes} minutes" for name, minutes in errors.items())
-    _say(progress, f"estimated by {method}; mean absolute error under 60 km on sites not used: {stated}")
-    notes: dict[str, object] = {
-        "method": f"estimated by {method}",
-        "roads": "",
-        "speeds": "",
-        "licence": "",
-        "travel_class_source": class_source,
-        "mean_error_min": errors,
-        "far_points": [],
-    }
-    return estimated_blocks(areas.assign(travel_class=classes), sites, limit_min, land, model), notes
-
-
 def _write(blocks: Iterator[pd.DataFrame], out: Path, notes: dict[str, object]) -> tuple[int, int]:
     """Streams the blocks to Parquet with the notes as its metadata; returns the numbers of reachable and unreachable pairs."""
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -163,11 +242,6 @@ def _write(blocks: Iterator[pd.DataFrame], out: Path, notes: dict[str, object]) 
             pairs, unreachable = pairs + len(block) - apart, unreachable + apart
     unfinished.replace(out)
     return pairs, unreachable
-
-
-def _data_folder() -> Path | None:
-    named = os.environ.get("SUFFICIENCY_DATA")
-    return Path(named) if named else None
 
 
 def _say(progress: Progress | None, message: str) -> None:

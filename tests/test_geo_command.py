@@ -11,8 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from fixtures.roads import write_open_roads, write_osm_pbf
+from fixtures.tiny import tiny_case
+from sufficiency.case import save_case
 from sufficiency.tables.problems import InputError
-from sufficiency.travel_command import make_travel
+from sufficiency.travel_command import make_case_travel, make_travel
 from sufficiency.travel_sources import read_landmarks
 
 NODES = pd.DataFrame({"node_id": [1, 2, 3], "easting_m": [400_000.0, 410_000, 420_000], "northing_m": [300_000.0, 300_000, 300_000]})
@@ -102,6 +104,20 @@ def test_every_fault_of_the_points_is_named(points: tuple[Path, Path], tmp_path:
     points[0].write_text("id,x\nA,1\n")
     with pytest.raises(InputError, match="easting_m"):
         make_travel(*points, tmp_path / "out.parquet", 45)
-    with pytest.raises(ValueError, match="limit"):
+    points[0].write_text("id,easting_m,northing_m\nA,400000,300000\n")
+    with pytest.raises(ValueError, match="limit must be more"):
         make_travel(*points, tmp_path / "out.parquet", 0)
     assert not (tmp_path / "out.parquet").exists()
+
+
+def test_a_case_travels_from_its_areas_to_its_settings_and_project_sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SUFFICIENCY_DATA", raising=False)
+    case = tiny_case()
+    save_case(case, tmp_path / "case")
+    report = make_case_travel(tmp_path / "case", tmp_path / "out.parquet", 75)
+    found = pd.read_parquet(tmp_path / "out.parquet")
+    located = case.settings.dropna(subset=["easting_m"])
+    assert set(found["site_id"]) == set(located["setting_id"]) | set(case.projects["site_id"])
+    assert set(found["area_id"]) == set(case.areas["area_id"])
+    assert report.travel_class_source == "the areas"
+    assert not found.duplicated(["area_id", "site_id"]).any()
