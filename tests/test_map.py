@@ -27,6 +27,11 @@ pytestmark = [
     pytest.mark.skipif(not page_built(), reason="needs the page scripts of the map: make web"),
 ]
 
+NO_WEBGL = """const get = HTMLCanvasElement.prototype.getContext;
+HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
+  return kind.startsWith("webgl") ? null : get.call(this, kind, ...rest);
+};"""
+
 PLAIN_AREA = """() => {
   const box = planMap.getCanvas().getBoundingClientRect();
   for (let x = 280; x < box.width - 80; x += 10) for (let y = 40; y < box.height - 40; y += 10) {
@@ -240,3 +245,15 @@ def test_a_protected_case_shows_no_small_figure(browser: Browser, plan: Plan, ca
     assert all(unknown)
     assert "fewer than 10 pupils are not shown" in opened.page.locator(".map-frame").inner_text()
     assert opened.errors == []
+
+
+def test_without_webgl_the_tables_still_work(browser: Browser, plan: Plan, case: Case, tmp_path: Path) -> None:
+    write_map(plan, case, tmp_path / "map.html", shown_by_variant(plan, case))
+    page = browser.new_page()
+    page.add_init_script(NO_WEBGL)
+    page.goto((tmp_path / "map.html").as_uri())
+    page.wait_for_selector("#map-message:not([hidden])")
+    assert "does not offer WebGL" in page.locator("#map-message").inner_text()
+    page.wait_for_selector("#councils tbody tr")
+    page.locator("#projects button[data-project=P01]").click()
+    assert "Expansion of a special school" in page.locator("#details").inner_text()

@@ -8,7 +8,7 @@ import type { Selection, View } from "./state";
 
 const MOST_SUGGESTIONS = 30;
 
-/** Draws the plan into the page. Sets `data-ready` on the map once it stands still; the map object is `window.planMap`. */
+/** Draws the plan into the page; without WebGL the tables and details still work. Sets `data-ready` on the map once it stands still; the map object is `window.planMap`. */
 export async function start(workerUrl: string): Promise<void> {
   const data = await PlanData.load();
   const view: View = { measure: "pupils", group: 0, variant: 1, year: data.about.years.length - 1 };
@@ -16,24 +16,30 @@ export async function start(workerUrl: string): Promise<void> {
   fillControls(data, view);
   showKey(data);
   const container = byId("map");
-  const drawn = await PlanMap.create(container, workerUrl, data);
-  Object.assign(window, { planMap: drawn.map });
+  const drawn = await PlanMap.create(container, workerUrl, data).catch((error: Error) => {
+    explain(error);
+    return null;
+  });
 
   const show = () => {
     container.dataset.ready = "false";
     byId("year-name").textContent = data.about.years[view.year];
     byId("year").setAttribute("aria-valuetext", data.about.years[view.year]);
-    drawn.show(view, selection);
-    showLegend(data, view);
+    drawn?.show(view, selection);
+    if (drawn) showLegend(data, view);
     showCouncils(data, view);
     showDetails(data, view, selection);
     markRow(data, selection);
-    void drawn.map.once("idle").then(() => (container.dataset.ready = "true"));
-    drawn.map.triggerRepaint();
+    void drawn?.map.once("idle").then(() => (container.dataset.ready = "true"));
+    drawn?.map.triggerRepaint();
   };
   const choose = (chosen: Selection | null) => {
     selection = chosen;
     show();
+  };
+  const chooseAndGo = (chosen: Selection) => {
+    choose(chosen);
+    drawn?.goTo(chosen, view);
   };
 
   byId<HTMLSelectElement>("measure").addEventListener("change", (event) => {
@@ -54,24 +60,30 @@ export async function start(workerUrl: string): Promise<void> {
       show();
     });
   }
-  drawn.map.on("click", (event) => choose(drawn.under(event.point)));
-  drawn.map.on("mousemove", (event) => {
-    drawn.map.getCanvas().style.cursor = drawn.under(event.point) ? "pointer" : "";
-  });
+  if (drawn) {
+    Object.assign(window, { planMap: drawn.map });
+    drawn.map.on("click", (event) => choose(drawn.under(event.point)));
+    drawn.map.on("mousemove", (event) => {
+      drawn.map.getCanvas().style.cursor = drawn.under(event.point) ? "pointer" : "";
+    });
+  }
   makeSortable(byId<HTMLTableElement>("projects"));
   byId("projects").addEventListener("click", (event) => {
     const button = (event.target as HTMLElement).closest<HTMLButtonElement>("button[data-project]");
     if (!button) return;
     const index = data.about.projects.findIndex((project) => project.project_id === button.dataset.project);
-    choose({ kind: "project", index });
-    drawn.goTo(data.about.projects[index].point);
+    chooseAndGo({ kind: "project", index });
   });
-  find(data, (found, point) => {
-    choose(found);
-    drawn.goTo(point);
-  });
+  find(data, chooseAndGo);
   addEventListener("beforeprint", () => byId("key").closest("details")!.setAttribute("open", ""));
   show();
+}
+
+function explain(error: Error): void {
+  const message = byId("map-message");
+  const reason = error.name === "GPUInitializationError" ? "it does not offer WebGL" : String(error);
+  message.textContent = `The map can't be drawn in this browser: ${reason}. The tables on this page hold the plan.`;
+  message.hidden = false;
 }
 
 function fillControls(data: PlanData, view: View): void {
@@ -84,12 +96,13 @@ function fillControls(data: PlanData, view: View): void {
 }
 
 /** Finding a setting, a project or an area by name: suggestions as one types, the choice on Enter. */
-function find(data: PlanData, choose: (found: Selection, point: [number, number]) => void): void {
-  const { sites, projects, zones, areas, area_points } = data.about;
+function find(data: PlanData, choose: (found: Selection) => void): void {
+  const { sites, projects, zones, areas } = data.about;
+  const named = (kind: Selection["kind"], names: string[]) => names.map((name, index) => ({ name, found: { kind, index } }));
   const all = [
-    ...projects.map(({ name, number, point }, index) => ({ name: `${number}. ${name}`, found: { kind: "project", index } as Selection, point })),
-    ...sites.name.map((name, index) => ({ name, found: { kind: "site", index } as Selection, point: sites.points[index] })).filter(({ found }) => !sites.is_new[found.index]),
-    ...zones.slice(0, areas).map((name, index) => ({ name, found: { kind: "area", index } as Selection, point: area_points[index] })),
+    ...named("project", projects.map(({ name, number }) => `${number}. ${name}`)),
+    ...named("site", sites.name).filter(({ found }) => !sites.is_new[found.index]),
+    ...named("area", zones.slice(0, areas)),
   ];
   const box = byId<HTMLInputElement>("find");
   box.addEventListener("input", () => {
@@ -100,7 +113,7 @@ function find(data: PlanData, choose: (found: Selection, point: [number, number]
   box.addEventListener("change", () => {
     const typed = box.value.toLowerCase();
     const hit = all.find(({ name }) => name.toLowerCase() === typed) ?? all.find(({ name }) => typed && name.toLowerCase().includes(typed));
-    if (hit) choose(hit.found, hit.point);
+    if (hit) choose(hit.found);
   });
 }
 

@@ -13,6 +13,6 @@ async function boot(): Promise<void> {
 
 boot().catch((error: unknown) => {
   const message = document.getElementById("map-message")!;
+  message.textContent = `The map can't be drawn in this browser: ${String(error)}. The tables on this page hold the plan.`;
   message.hidden = false;
-  message.textContent = `The map can't be drawn in this browser (${String(error)}). The tables on this page hold the plan.`;
 });

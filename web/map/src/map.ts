@@ -1,6 +1,6 @@
 // The map: areas shaded by a figure, council outlines, settings, projects and flows. It knows what to draw, not why.
 
-import { Map as LibreMap, NavigationControl, ScaleControl, setWorkerUrl, type ExpressionSpecification, type GeoJSONSource, type LngLatBoundsLike } from "maplibre-gl";
+import { LngLatBounds, Map as LibreMap, NavigationControl, ScaleControl, setWorkerUrl, type ExpressionSpecification, type GeoJSONSource, type LngLatBoundsLike } from "maplibre-gl";
 import { breaks, classOf, shade } from "./classes";
 import type { PlanData } from "./data";
 import type { Selection, View } from "./state";
@@ -187,10 +187,14 @@ export class PlanMap {
     return area ? { kind: "area", index: area.id as number } : null;
   }
 
-  /** Brings a point into sight. */
-  goTo(point: [number, number]): void {
+  /** Brings what is chosen into sight, with the areas at the far ends of its lines. */
+  goTo(selection: Selection, view: View): void {
+    const { sites, projects, area_points } = this.data.about;
+    const at = { area: area_points, site: sites.points, project: projects.map((project) => project.point) }[selection.kind][selection.index];
+    const far = this.flows(view, selection).features.map((flow) => (flow.geometry as GeoJSON.LineString).coordinates[0] as [number, number]);
+    const bounds = far.reduce((box, point) => box.extend(point), new LngLatBounds(at, at));
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.map.easeTo({ center: point, zoom: Math.max(this.map.getZoom(), 9.5), duration: calm ? 0 : 400 });
+    this.map.fitBounds(bounds, { padding: 120, maxZoom: 11.5, duration: calm ? 0 : 400 });
   }
 
   private source(id: string): GeoJSONSource {
