@@ -5,7 +5,7 @@ Times are whole milliseconds and lengths whole millimetres, so sums are exact an
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -126,6 +126,22 @@ def load_network(folder: Path) -> Network:
 def forward_arcs(network: Network) -> tuple[NDArray[np.int64], Ints]:
     """Starts and arcs as ``reversed_arcs``, but in the direction of travel: for checks against other routers."""
     return _reversed_arcs(network.edge_to, network.edge_from, network.edge_ms, network.edge_mm, len(network.node_xy_m))
+
+
+def homeward(network: Network) -> Network:
+    """The same roads driven backwards: its journeys from areas to sites are those from the sites back to the areas (the afternoon run)."""
+    start, arcs = forward_arcs(network)
+    whole = network.edge_ms[network.link_edge]
+    rest = np.where(whole == CLOSED, 0, whole - network.link_offset_ms - network.link_ms[:, None])
+    return replace(
+        network,
+        name=f"{network.name}, from sites to areas",
+        content=content_hash(network.content, "homeward"),
+        edge_ms=network.edge_ms[:, ::-1].copy(),
+        reversed_start=start,
+        reversed_arcs=arcs,
+        link_offset_ms=rest[:, ::-1].astype(np.int32),
+    )
 
 
 def _by_place(nodes: NDArray[np.int64], xy_m: Floats) -> NDArray[np.int64]:

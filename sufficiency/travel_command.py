@@ -14,6 +14,10 @@ import pyarrow.parquet as pq
 
 from geo.estimate import ERROR_MIN, estimated_blocks
 from geo.landmarks import fit_landmarks
+from geo.network import build_network
+from geo.roads import read_roads
+from geo.roads.speeds import load_speeds
+from geo.travel import road_journey_blocks, snap_both, snap_table
 from sufficiency.case import Case, load_case
 from sufficiency.travel_sources import find_landmark_file, read_land, read_landmarks, read_points, travel_classes
 
@@ -200,11 +204,6 @@ def _by_road(
     cache: Path | None,
     progress: Progress | None,
 ) -> tuple[Iterator[pd.DataFrame], dict[str, object]]:
-    from geo.network import build_network
-    from geo.roads import read_roads
-    from geo.roads.speeds import load_speeds
-    from geo.travel import road_journey_blocks, snap_both, snap_table
-
     _say(progress, f"reading {roads.name}")
     network = build_network(read_roads(roads), load_speeds(speeds), ferries)
     _say(progress, f"{network.name}: {len(network.node_xy_m):,} junctions, {len(network.edge_from):,} edges, speeds {network.speeds}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bench.travel_network import synthetic_links
-from geo.network import CLOSED, Network, build_network, forward_arcs, load_network, save_network
+from geo.network import CLOSED, Network, build_network, forward_arcs, homeward, load_network, save_network
+from geo.roads import read_roads
 from geo.roads.links import FORMS, ROAD_CLASSES, RoadLinks, select_links
 from geo.roads.speeds import link_milliseconds, load_speeds
 from geo.search import journeys_to_sites, reached_from
@@ -221,6 +223,48 @@ def test_far_points_are_flagged_and_pieces_without_a_road_between_are_unreachabl
         ("main", "s", "road"), ("main", "t", "road"), ("off", "s", "unreachable"), ("off", "t", "unreachable"),
     ]  # fmt: skip
     assert found.loc[found["status"] == "unreachable", ["minutes", "km"]].isna().all().all()
+
+
+def test_the_way_home_is_the_way_there_between_the_same_points_exchanged() -> None:
+    network = build_network(_links(across=20, seed=12, kept=0.95), SPEEDS)
+    generator = np.random.default_rng(1)
+    homes, schools = (generator.uniform(0, 20 * 210, (30, 2)) for _ in range(2))
+    out, back = (road_journeys(roads, _points("area_id", homes), _points("site_id", schools), 60) for roads in (network, homeward(network)))
+    exchanged = road_journeys(network, _points("area_id", schools), _points("site_id", homes), 60)
+    exchanged = exchanged.rename(columns={"area_id": "site_id", "site_id": "area_id"})[back.columns]
+    pd.testing.assert_frame_equal(
+        back.sort_values(["area_id", "site_id"], ignore_index=True),
+        exchanged.sort_values(["area_id", "site_id"], ignore_index=True),
+        atol=1e-4,
+    )
+    both = out.merge(back, on=["area_id", "site_id"])
+    assert (both["minutes_x"] - both["minutes_y"]).abs().max() > 0.1
+
+
+def _points(id_column: str, xy_m: NDArray[np.float64]) -> pd.DataFrame:
+    names = [f"p{number:02d}" for number in range(len(xy_m))]
+    return pd.DataFrame({id_column: names, "easting_m": xy_m[:, 0], "northing_m": xy_m[:, 1]})
+
+
+@pytest.mark.skipif("SUFFICIENCY_DATA" not in os.environ, reason="needs SUFFICIENCY_DATA: roads/rutland-latest.osm.pbf")
+def test_a_real_county_gives_exactly_the_times_lengths_and_reached_sets_of_networkx() -> None:
+    links = read_roads(Path(os.environ["SUFFICIENCY_DATA"]) / "roads" / "rutland-latest.osm.pbf")
+    network, graph = build_network(links, SPEEDS), _reference(links).reverse()
+    number = _nodes_of(links, network)
+    two_way = (network.edge_ms != CLOSED).all(axis=1)
+    open_nodes = set(np.concatenate([network.edge_from[two_way], network.edge_to[two_way]]).tolist())
+    ends = [node for node in number if number[node] in open_nodes]
+    goals = np.random.default_rng(3).permutation(ends)[:25].tolist()
+    every = _at_nodes(network, np.array([number[node] for node in ends]))
+    site, area, ms, mm = journeys_to_sites(network, every, _at_nodes(network, np.array([number[node] for node in goals])), 20 * 60_000)
+    for column, goal in enumerate(goals):
+        expected: Exact = dict(nx.single_source_dijkstra_path_length(graph, goal, cutoff=(20 * 60_000 << 40) + MM))
+        mine = site == column
+        found = {
+            ends[row]: (time << 40) + length
+            for row, time, length in zip(area[mine].tolist(), ms[mine].tolist(), mm[mine].tolist(), strict=True)
+        }
+        assert found == {node: length for node, length in expected.items() if node in set(ends)}
 
 
 @pytest.fixture
