@@ -46,7 +46,9 @@ def test_every_cell_and_method_is_scored_with_its_unfiltered_figure(tested: Back
     assert scores[["mape", "wape", "bias", "bias_of_sum", "mape_unfiltered"]].notna().all().all()
     assert scores.loc[scores["method"] == "model", ["coverage80", "width80"]].notna().all().all()
     reasons = tested.areas[tested.areas["reason"].str.contains("Newham|not recorded|not returned")]
-    assert {"Newham", "not recorded", "not returned"} <= {word for reason in reasons["reason"] for word in ("Newham", "not recorded", "not returned") if word in reason}
+    assert {"Newham", "not recorded", "not returned"} <= {
+        word for reason in reasons["reason"] for word in ("Newham", "not recorded", "not returned") if word in reason
+    }
 
 
 @needs_data
@@ -105,7 +107,7 @@ def test_the_error_model_learns_the_spread_that_was_drawn() -> None:
     for january in range(2019, 2024):
         actual[january] = actual[january - 1] * np.exp(random.normal(0, np.sqrt(0.05**2 + 2 / actual[january - 1])))
     wide = pd.DataFrame(actual)
-    model = error_model(wide, 20, 2023, 2018, lambda origin: pd.DataFrame({h: wide[origin] for h in (1, 2, 3)}))
+    model = error_model(wide, 20, 2023, 2018, lambda origin: pd.DataFrame(dict.fromkeys((1, 2, 3), wide[origin])))
     assert model.sd(1, np.array([1_000.0]))[0] == pytest.approx(np.sqrt(0.05**2 + 2 / 1_000), rel=0.15)
     low, high = model.interval(wide[2022], 1)
     assert ((wide[2023] >= low) & (wide[2023] <= high)).mean() == pytest.approx(0.8, abs=0.06)

@@ -106,7 +106,10 @@ def test_levers_change_the_forecast_and_are_noted() -> None:
     assert england(changed, "state_special") < england(plain, "state_special")
     assert england(changed, "all") == pytest.approx(england(plain, "all"), rel=0.01)
     assert changed.fees.set_index("january")["factor"].loc[2031] == pytest.approx(0.9)
-    last = {name: of.ap[(of.ap["provision"] == "state") & (of.ap["january"] == 2031)]["central"].sum() for name, of in (("with", changed), ("without", plain))}
+    last = {
+        name: of.ap[(of.ap["provision"] == "state") & (of.ap["january"] == 2031)]["central"].sum()
+        for name, of in (("with", changed), ("without", plain))
+    }
     assert last["with"] == pytest.approx(0.8 * last["without"])
     assert sum("Scenario" in note for note in changed.notes) == 3
 
@@ -124,7 +127,11 @@ def test_the_capacity_survey_form_has_five_and_seven_years(result: Forecast) -> 
     assert years.to_dict() == {"primary": 5, "secondary": 7}
     assert sorted(table["planning_area"].unique()) == [f"18030{n:02d}" for n in (1, 2, 3, 4, 11, 12, 13, 14)]
     england = table[(table["academic_year"] == "2025/26") & (table["provision"] == "SS")]["central"].sum()
-    special = result.by_age[(result.by_age["january"] == 2026) & result.by_age["category"].isin(["state_special", "non_maintained"]) & result.by_age["age"].between(4, 17)]
+    special = result.by_age[
+        (result.by_age["january"] == 2026)
+        & result.by_age["category"].isin(["state_special", "non_maintained"])
+        & result.by_age["age"].between(4, 17)
+    ]
     assert england == pytest.approx(special["central"].sum(), rel=1e-3)
     assert (table["low"] <= table["central"]).all()
 
@@ -153,7 +160,17 @@ def test_official_projections_are_taken_when_given(tmp_path: Path) -> None:
 @needs_data
 def test_files_and_charts_are_written(tmp_path: Path, result: Forecast) -> None:
     summary = run_forecast(Path(DATA), tmp_path / "out", years=3, draws=20, charts=["Rutland"])
-    expected = {"forecast.csv.gz", "by_age.csv.gz", "totals.csv", "ap.csv", "scap.csv", "fees.csv", "assumptions.md", "accuracy.md", "charts/E06000017.png"}
+    expected = {
+        "forecast.csv.gz",
+        "by_age.csv.gz",
+        "totals.csv",
+        "ap.csv",
+        "scap.csv",
+        "fees.csv",
+        "assumptions.md",
+        "accuracy.md",
+        "charts/E06000017.png",
+    }
     assert expected == set(summary.files)
     text = (tmp_path / "out" / "assumptions.md").read_text(encoding="utf-8")
     assert "seed 1" in text

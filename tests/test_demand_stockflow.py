@@ -16,7 +16,9 @@ from sufficiency.tables.problems import InputError
 
 COUNCILS = ("E06000001", "E06000002")
 YEARS = 6
-SPECIAL, BASE, INDEPENDENT, MAINSTREAM = (CATEGORIES.index(name) for name in ("state_special", "resourced_provision", "independent_special", "mainstream"))
+SPECIAL, BASE, INDEPENDENT, MAINSTREAM = (
+    CATEGORIES.index(name) for name in ("state_special", "resourced_provision", "independent_special", "mainstream")
+)
 
 
 def population() -> Population:
@@ -43,10 +45,16 @@ def rates(leaving: float = 0.1) -> Rates:
 
 def targets(of: Rates, growth: float = 1.1) -> Targets:
     steps = growth ** np.arange(1, 4)[None, :]
-    places = {"special_state": [SPECIAL], "independent_nm": [INDEPENDENT, CATEGORIES.index("non_maintained")], "ap": [CATEGORIES.index("ap")]}
+    places = {
+        "special_state": [SPECIAL],
+        "independent_nm": [INDEPENDENT, CATEGORIES.index("non_maintained")],
+        "ap": [CATEGORIES.index("ap")],
+    }
     return Targets(
         total=of.stock.sum(axis=(1, 2, 3))[:, None] * steps,
-        placements={name: of.stock[..., place].sum(axis=(1, 2, 3))[:, None] * 1.05 ** np.arange(1, 4)[None] for name, place in places.items()},
+        placements={
+            name: of.stock[..., place].sum(axis=(1, 2, 3))[:, None] * 1.05 ** np.arange(1, 4)[None] for name, place in places.items()
+        },
         bands={band: of.stock[:, list(ages)].sum(axis=(1, 2, 3))[:, None] * steps for band, ages in zip(BANDS, BAND_AGES, strict=True)},
     )
 
@@ -116,7 +124,8 @@ def test_housing_adds_pupils_where_it_is_built_and_nowhere_else() -> None:
 
 
 def test_a_faulty_lever_names_every_fault() -> None:
-    text = 'name = "x"\nsurprise = 1\n[[placement]]\nfrom = "castle"\nto = "ap"\nshare = 2\nstart = 2026\n[[entry]]\nchange = "much"\nneeds = ["XX"]'
+    text = 'name = "x"\nsurprise = 1\n[[placement]]\nfrom = "castle"\nto = "ap"\nshare = 2\nstart = 2026\n'
+    text += '[[entry]]\nchange = "much"\nneeds = ["XX"]'
     with pytest.raises(InputError) as caught:
         parse_lever(text, "bad.toml")
     faults = {problem.column for problem in caught.value.problems}
@@ -127,7 +136,15 @@ def test_a_faulty_lever_names_every_fault() -> None:
 
 def test_shipped_levers_are_readable_and_the_price_cap_is_a_price() -> None:
     levers = shipped_levers()
-    assert {"inclusion_bases", "support_before_plan", "reform_2029", "request_rate_held", "request_rate_rising", "housing_example", "price_cap"} <= set(levers)
+    assert {
+        "inclusion_bases",
+        "support_before_plan",
+        "reform_2029",
+        "request_rate_held",
+        "request_rate_rising",
+        "housing_example",
+        "price_cap",
+    } <= set(levers)
     rows = prices([levers["price_cap"]], range(2028, 2033))
     assert [row["factor"] for row in rows] == pytest.approx([1.0, 1 - 0.1 / 3, 1 - 0.2 / 3, 0.9, 0.9])
 

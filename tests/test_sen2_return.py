@@ -66,7 +66,9 @@ def test_age_is_that_of_31_august(tmp_path: Path, folder: Path, cohorts: dict[in
     assert table["age"].tolist() == [10, 9]
 
 
-def test_xml_and_blade_give_the_same(tmp_path: Path, folder: Path, returns: list[Sen2Return], cohorts: dict[int, tuple[sen2.Pupil, ...]]) -> None:
+def test_xml_and_blade_give_the_same(
+    tmp_path: Path, folder: Path, returns: list[Sen2Return], cohorts: dict[int, tuple[sen2.Pupil, ...]]
+) -> None:
     xml = read(sen2.write_xml(cohorts[2025], 2025, tmp_path / "sen2.xml"), folder)
     pd.testing.assert_frame_equal(xml.pupils, returns[1].pupils)
     pd.testing.assert_frame_equal(xml.ceased, returns[1].ceased)

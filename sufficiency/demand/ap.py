@@ -83,7 +83,7 @@ def _carried(wide: pd.DataFrame, provision: str, januaries: Sequence[int], lever
         both = wide[last].notna() & wide[back].notna()
         growth = float(np.log(wide.loc[both, last].sum() / wide.loc[both, back].sum()) / GROWTH_YEARS)
         steps = wide.where(wide >= LEAST_PUPILS).apply(np.log).diff(axis=1).iloc[:, 1:]
-        sd = float((steps - steps.median()).abs().stack().quantile(0.8) / REACH)
+        sd = float(np.nanquantile((steps - steps.median()).abs().to_numpy(float), 0.8)) / REACH
     rows = []
     for january in januaries:
         ahead = max(january - last, 0)

@@ -13,9 +13,10 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from sufficiency.demand.rules import simple_forecasts
+from sufficiency.demand.rules import simple_forecasts, until
 from sufficiency.demand.targets import TARGETS, Forecaster, Target
-from sufficiency.sources.sen2_history import NOT_RECORDED, History
+from sufficiency.sources.ehc_plans import NOT_RECORDED
+from sufficiency.sources.sen2_history import History
 
 CELLS: Final = tuple((origin, ahead) for origin, most in ((2021, 3), (2022, 3), (2023, 2)) for ahead in range(1, most + 1))
 """Origins and years ahead that are scored."""
@@ -51,7 +52,7 @@ def back_test(forecaster: Forecaster, progress: Callable[[str], None] | None = N
             if progress:
                 progress(f"Back-test: {target.name} {target.band} from January {origin}".replace("  ", " "))
             errors = forecaster.errors(target, origin)
-            forecasts = {"model": forecaster.path(target, origin, 3), **simple_forecasts(actual[[*_until(actual, origin)]], origin, 3)}
+            forecasts = {"model": forecaster.path(target, origin, 3), **simple_forecasts(until(actual, origin), origin, 3)}
             models.append({"target": target.name, "band": target.band, "origin": origin, **vars(errors)})
             for ahead in [ahead for start, ahead in CELLS if start == origin]:
                 reasons = _reasons(forecaster.history, target, actual, origin, ahead)
@@ -76,10 +77,6 @@ def pooled(scores: pd.DataFrame) -> pd.DataFrame:
     """Plain means over origins by target, band, years ahead and method."""
     figures = [column for column in scores.columns if column not in ("target", "origin", "horizon", "method", "band")]
     return scores.groupby(["target", "band", "horizon", "method"], sort=False)[figures].mean().reset_index()
-
-
-def _until(actual: pd.DataFrame, origin: int) -> list[int]:
-    return [january for january in actual.columns if january <= origin]
 
 
 def _returned(actual: pd.DataFrame, origin: int, ahead: int) -> pd.Series:

@@ -63,9 +63,8 @@ def fan_charts(
             central = forecast.draws.central[:, council, places[title]].sum(axis=1)
             _fan(axis, forecast.januaries, central, np.quantile(drawn, QUANTILES, axis=1))
             if code in past.index.get_level_values(0):
-                counted = (
-                    past.loc[code]["ehc_plans"] if categories is CATEGORIES else past.loc[code][list(categories)].sum(axis=1, skipna=False)
-                )
+                own = pd.DataFrame(past.loc[code])
+                counted = own["ehc_plans"] if categories is CATEGORIES else own[list(categories)].sum(axis=1, skipna=False)
                 axis.plot(counted.index, counted, "o", color="black", markersize=3, label="Counted")
             axis.set_title(title, fontsize=9, loc="left")
             axis.set_ylim(bottom=0)

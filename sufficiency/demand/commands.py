@@ -58,8 +58,9 @@ def run_forecast(
     draw (None = all). Raises InputError, or ValueError for an origin without needs by council.
     """
     found = read_levers(levers)
-    names = all_councils(data).set_index("council_code")["council_name"]
-    chosen = list(names.index) if charts is None else resolve_councils(data, charts)
+    table = all_councils(data)
+    names = dict(zip(table["council_code"], table["council_name"], strict=True))
+    chosen = list(names) if charts is None else resolve_councils(data, charts)
     result = forecast(data, origin, years, draws, seed, found, progress)
     test = back_test(Forecaster.from_data(data), progress)
     with _whole(out) as work:
@@ -72,7 +73,7 @@ def run_forecast(
         (work / "assumptions.md").write_text(assumptions_text(result), encoding="utf-8")
         (work / "accuracy.md").write_text(accuracy_statement(test), encoding="utf-8")
         if chosen:
-            fan_charts(result, ehc_plans.caseload(data), names[chosen].to_dict(), work / "charts", progress)
+            fan_charts(result, ehc_plans.caseload(data), {code: names[code] for code in chosen}, work / "charts", progress)
     return Summary(Path(out), _files(out), _forecast_words(result))
 
 
@@ -108,7 +109,11 @@ def run_own_rates(
     counts = own_counts(read)
     current = max(read, key=lambda each: each.january)
     warnings = pd.DataFrame(
-        [{"january": each.january, "record": problem.row, "column": problem.column, "message": problem.message} for each in read for problem in each.problems],
+        [
+            {"january": each.january, "record": problem.row, "column": problem.column, "message": problem.message}
+            for each in read
+            for problem in each.problems
+        ],
         columns=["january", "record", "column", "message"],
     )
     with _whole(out) as work:

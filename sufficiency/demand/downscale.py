@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.optimize import linprog
-from scipy.sparse import csr_array, vstack
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csr_array
 
 from sufficiency.assumptions import Assumptions
 from sufficiency.build.council_tables import WITH_NEEDS, tables
@@ -58,7 +58,7 @@ def empirical_bayes_shares(shares: pd.DataFrame, own: pd.DataFrame, regions: pd.
 def controlled_rounding(table: Figures, seed: int = 1) -> Whole:
     """Whole pupils [row, column]: every cell, row and column total and the sum is rounded up or down, never further.
 
-    A linear programme on the fractions, whose corners are whole; which of the possible roundings is taken is drawn with
+    A small whole-number programme on the fractions; which of the possible roundings is taken is drawn with
     the seed, favouring larger fractions. The whole figures are for programs that need them; they are not for publishing.
     """
     down = np.floor(table + WHOLE)
@@ -74,13 +74,8 @@ def controlled_rounding(table: Figures, seed: int = 1) -> Whole:
     totals = np.concatenate([fraction.sum(axis=1), fraction.sum(axis=0), [fraction.sum()]])
     above, below = np.ceil(totals - WHOLE), np.floor(totals + WHOLE)
     cost = -fraction[row, column] - np.random.default_rng(seed).random(len(row))
-    found = linprog(
-        cost,
-        A_ub=vstack([lines, -lines]),
-        b_ub=np.concatenate([above, -below]),
-        bounds=(0, 1),
-        method="highs-ds",
-    )
+    limits = LinearConstraint(lines, below, above)
+    found = milp(cost, constraints=limits, bounds=Bounds(0, 1), integrality=np.ones(len(row), dtype=np.int64))
     if found.status != 0:
         raise ArithmeticError(f"no controlled rounding found: {found.message}")
     result = down.astype(np.int64)

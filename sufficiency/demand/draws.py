@@ -30,6 +30,7 @@ LEAST_OWN: Final = 0.2
 """Least share of the variance of a council's error that is its own."""
 LEAST_REST: Final = 0.3
 """Drawn placements without a path can't fall below this share of their central figure."""
+LEAST_RATIO: Final = 1e-3
 SHARE_SD: Final = 0.08
 SHARE_POWER: Final = 0.7
 """Log spread of a placement's share of the rest after one year, and how it grows (an assumption: one comparable step exists)."""
@@ -50,7 +51,8 @@ class CategoryDraws:
         """Quantile over central [year, council, category]; 1 where there are no pupils."""
         quantile = np.quantile(self.pupils, q, axis=3).transpose(2, 0, 1)
         ratio = np.divide(quantile, self.central, out=np.ones_like(self.central), where=self.central > 0)
-        return np.asarray(np.maximum(ratio, 1e-3))
+        ratio[0] = 1.0
+        return np.asarray(np.maximum(ratio, LEAST_RATIO))
 
     def quantiles(self, wanted: Mapping[str, float]) -> pd.DataFrame:
         """Named quantiles by council (and England), category (and all) and January, with the central figure."""

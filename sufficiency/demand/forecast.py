@@ -125,7 +125,7 @@ def _targets(forecaster: Forecaster, rates: Rates) -> tuple[Rates, Targets, tupl
         base = history.bands.xs(origin, level="january")[measure] if target.band else paths.base(history, measure, origin)
         base = base.reindex(ahead.index)
         growth = ahead.div(base.where(base > 0), axis=0)
-        growth = growth.where(growth.notna(), ahead.sum() / base.sum(), axis=1)
+        growth = growth.fillna((ahead.sum() / base.sum()).to_dict())
         level = held if target.band else np.where(failed, base.reindex(areas).to_numpy(), held)
         return np.asarray(growth.loc[areas].to_numpy() * level[:, None])
 

@@ -78,8 +78,7 @@ def error_model(actual: pd.DataFrame, least: float, origin: int, first: int, pat
             error.append(log[good].to_numpy())
     if not ahead:
         raise ValueError(f"no origin between {first} and {origin} to take errors from")
-    known = actual[[january for january in actual.columns if january <= origin]]
-    return _fitted(np.concatenate(ahead), np.concatenate(size), np.concatenate(error), _national_sd(known, origin))
+    return _fitted(np.concatenate(ahead), np.concatenate(size), np.concatenate(error), _national_sd(rules.until(actual, origin), origin))
 
 
 def _fitted(ahead: npt.NDArray[np.int64], size: Figures, error: Figures, national_sd: float) -> ErrorModel:

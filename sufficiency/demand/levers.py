@@ -98,7 +98,9 @@ def shipped_levers() -> dict[str, Lever]:
 
 def read_levers(names: Iterable[str]) -> tuple[Lever, ...]:
     """Levers by shipped name or by path of a TOML file. Raises InputError for unknown ones and faulty files."""
-    shipped, levers, problems = shipped_levers(), [], []
+    shipped = shipped_levers()
+    levers: list[Lever] = []
+    problems: list[InputProblem] = []
     for name in names:
         if name in shipped:
             levers.append(shipped[name])

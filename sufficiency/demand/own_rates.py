@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -50,7 +51,7 @@ def own_counts(returns: Sequence[Sen2Return]) -> OwnCounts:
     if len({each.council_dfe for each in ordered}) > 1:
         raise ValueError("the returns are of different councils")
     stayed, left, joined = [], [], []
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in pairwise(ordered):
         pairs = before.pupils.merge(after.pupils, on="pupil", how="outer", suffixes=("_before", "_after"), indicator=True)
         both = pairs[pairs["_merge"] == "both"]
         stayed.append(both[["age_after", "category_before", "category_after"]].set_axis(["age", "before", "after"], axis=1))
@@ -75,9 +76,11 @@ def with_own_rates(rates: Rates, council: str, counts: OwnCounts) -> Rates:
     published = rates.moves[rates.region[place]]
     own = published.copy()
     for group in range(int(GROUP_OF_AGE.max()) + 1):
-        ages = np.flatnonzero(GROUP_OF_AGE == group)
+        ages = np.flatnonzero(group == GROUP_OF_AGE)
         stay, lost = flows[ages].sum(), gone[ages].sum()
-        expected = float((leaving[place, ages] * rates.stock[place][ages].sum(axis=(1, 2))).sum() / max(rates.stock[place][ages].sum(), 1e-9))
+        expected = float(
+            (leaving[place, ages] * rates.stock[place][ages].sum(axis=(1, 2))).sum() / max(rates.stock[place][ages].sum(), 1e-9)
+        )
         if expected > 0:
             rate = (lost + OWN_PUPILS * expected) / (stay + lost + OWN_PUPILS)
             leaving[place, ages] = np.clip(leaving[place, ages] * rate / expected, 0.0, 1.0)

@@ -15,7 +15,8 @@ import pandas as pd
 from scipy.optimize import nnls
 
 from sufficiency.demand import rules
-from sufficiency.sources.sen2_history import BANDS, NOT_RECORDED, History
+from sufficiency.sources.ehc_plans import NOT_RECORDED
+from sufficiency.sources.sen2_history import BANDS, History
 
 HELD_YEARS: Final = 3
 """Years for which England's growth is held; no damping inside three years could be found in the data."""
@@ -159,7 +160,7 @@ def placement_path(
     standing = np.log((count + FEW) / (plans * count.sum() / plans.sum() + FEW))
     fade = np.cumsum(settings.fading ** np.arange(len(totals.columns)))
     path = {}
-    for place, h in enumerate(totals.columns):
+    for place, h in enumerate(totals.columns.to_numpy(int)):
         follows = deviation(pd.Series(np.log(totals[h] / plans)), plans)
         moved = settings.own_weight * fade[place] * own - settings.return_to_mean * h * standing + settings.of_total * follows
         path[h] = count * np.exp(h * growth + moved)
@@ -173,11 +174,14 @@ def band_paths(history: History, totals: pd.DataFrame, origin: int, years: int =
     are in them, since both grow together.
     """
     history = history.until(origin)
-    bands = {january: history.bands.xs(january, level="january").reindex(totals.index) for january in range(origin - years, origin + 1)}
+    bands = {
+        january: pd.DataFrame(history.bands.xs(january, level="january")).reindex(totals.index)
+        for january in range(origin - years, origin + 1)
+    }
     step = _band_step(bands, origin, years)
     now = bands[origin].to_numpy()
     paths: dict[str, dict[int, pd.Series]] = {band: {} for band in BANDS}
-    for h in totals.columns:
+    for h in totals.columns.to_numpy(int):
         now = now @ step.T
         now = now * (totals[h].to_numpy() / now.sum(axis=1))[:, None]
         for place, band in enumerate(BANDS):

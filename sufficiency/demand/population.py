@@ -101,7 +101,7 @@ def _projected(path: Path, councils: Sequence[str], years: Sequence[int]) -> Pop
     wanted = pd.MultiIndex.from_product([list(councils), list(years), AGES])
     found = sums.reindex(wanted)
     if found.isna().any():
-        gaps = found[found.isna()].index.droplevel(2).unique()[:20]
+        gaps = list(dict.fromkeys((code, year) for code, year, _ in found[found.isna()].index))[:20]
         raise InputError(
             [InputProblem(path.name, "no residents", "Add every single age 0 to 25.", value=f"{code}, {year}") for code, year in gaps]
         )

@@ -116,7 +116,7 @@ def _january_ages(history: History, year: int, councils: list[str]) -> Figures:
     placed = started.sum(axis=2)
     england = started.sum(axis=0) / np.maximum(placed.sum(axis=0), LEAST)[:, None]
     started = shrunk_shares(started, england[None], NEED_PUPILS / 5) * total[..., None]
-    result = np.zeros_like(started)
+    result: Figures = np.zeros(started.shape)
     for shift, share in JANUARY_SHARES.items():
         for place in range(len(AGES)):
             result[:, min(max(place + shift, 0), len(AGES) - 1)] += share * started[:, place]
@@ -161,7 +161,7 @@ def _need_mix(history: History, year: int, councils: list[str]) -> Figures:
 def _affinity(stock: Figures) -> Figures:
     """How much likelier a need is in a category than at its age as a whole [age, need, category], from England's stock."""
     england = stock.sum(axis=0)
-    result = np.ones_like(england)
+    result: Figures = np.ones(england.shape)
     for group in range(len(LAST_AGE)):
         ages = np.flatnonzero(group == GROUP_OF_AGE)
         table = england[ages].sum(axis=0) + 1.0
@@ -205,7 +205,7 @@ def _fewest_moves(stayed: Figures, wanted: Figures) -> Figures:
     out = np.divide((stayed - scaled).clip(min=0.0), stayed, out=np.zeros_like(stayed), where=stayed > 0)
     short = (scaled - stayed).clip(min=0.0)
     to = short / np.maximum(short.sum(axis=1, keepdims=True), LEAST)
-    moves = out[:, :, None] * to[:, None, :]
+    moves: Figures = out[:, :, None] * to[:, None, :]
     diagonal = np.arange(stayed.shape[1])
     moves[:, diagonal, diagonal] += 1 - moves.sum(axis=2)
     return moves

@@ -14,6 +14,11 @@ WINDOW: Final = 3
 COUNCIL_WEIGHT: Final = 0.25
 
 
+def until(wide: pd.DataFrame, origin: int) -> pd.DataFrame:
+    """The columns (Januaries) up to the origin."""
+    return wide.loc[:, wide.columns.to_numpy(int) <= origin]
+
+
 def window(origin: int, most: int, first: int) -> int:
     """Years of growth there are to look back on, at most ``most``."""
     return max(1, min(most, origin - first))

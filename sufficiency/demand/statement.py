@@ -6,7 +6,7 @@ from typing import Final
 
 import pandas as pd
 
-from sufficiency.demand.backtest import BackTest
+from sufficiency.demand.backtest import CELLS, BackTest
 from sufficiency.demand.forecast import Forecast
 
 BARS: Final[dict[tuple[str, str], dict[str, tuple[float, float, float]]]] = {
@@ -25,66 +25,64 @@ MAIN: Final = ("ehc_plans", "special_state", "independent_nm")
 
 def bars(test: BackTest) -> pd.DataFrame:
     """Every bar with what was measured: bar, target, band, horizon, limit, measured, met."""
-    rows: list[dict[str, object]] = []
-    pooled = test.pooled.set_index(["target", "band", "horizon", "method"])
+    rows: list[tuple[str, str, str, int, str, float, bool]] = []
 
-    def add(bar: str, target: str, band: str, horizon: int | str, limit: object, measured: float, met: bool) -> None:
-        rows.append(
-            {
-                "bar": bar,
-                "target": target,
-                "band": band,
-                "horizon": horizon,
-                "limit": limit,
-                "measured": round(measured, 2),
-                "met": bool(met),
-            }
-        )
+    def at_most(bar: str, target: str, band: str, horizon: int, limit: float, measured: float) -> None:
+        rows.append((bar, target, band, horizon, f"{limit:.2f}", measured, measured <= limit))
+
+    def between(bar: str, target: str, horizon: int, limits: tuple[float, float], measured: float) -> None:
+        rows.append((bar, target, "", horizon, f"{limits[0]:g} to {limits[1]:g}", measured, limits[0] <= measured <= limits[1]))
+
+    def pooled(figure: str, target: str, horizon: int, method: str = "model", band: str = "") -> float:
+        return _figure(test.pooled, figure, target=target, band=band, horizon=horizon, method=method)
 
     for (target, band), limits in BARS.items():
         for figure, by_horizon in limits.items():
             for horizon, limit in enumerate(by_horizon, start=1):
-                measured = float(pooled.loc[(target, band, horizon, "model"), figure])
-                add(f"{figure} at most", target, band, horizon, limit, measured, measured <= limit)
+                at_most(f"{figure}", target, band, horizon, limit, pooled(figure, target, horizon, band=band))
     for horizon in (1, 2, 3):
         for figure in ("mape", "wape"):
-            model, blend = (float(pooled.loc[("special_state", "", horizon, method), figure]) for method in ("model", "blend_25_75"))
-            limit = blend + STATE_SPECIAL_ALLOWANCE
-            add(
-                f"{figure} at most the blend's + {STATE_SPECIAL_ALLOWANCE}",
+            limit = pooled(figure, "special_state", horizon, "blend_25_75") + STATE_SPECIAL_ALLOWANCE
+            at_most(
+                f"{figure} of the blend + {STATE_SPECIAL_ALLOWANCE}",
                 "special_state",
                 "",
                 horizon,
-                round(limit, 2),
-                model,
-                model <= limit,
+                limit,
+                pooled(figure, "special_state", horizon),
             )
-        model, blend = (float(pooled.loc[("independent_nm", "", horizon, method), "wape"]) for method in ("model", "blend_25_75"))
-        add("wape below the blend's", "independent_nm", "", horizon, round(blend, 2), model, model < blend)
+        blend = pooled("wape", "independent_nm", horizon, "blend_25_75")
+        at_most("wape of the blend", "independent_nm", "", horizon, blend, pooled("wape", "independent_nm", horizon))
         for target in MAIN:
-            covered = float(pooled.loc[(target, "", horizon, "model"), "coverage80"])
-            add(
-                "pooled coverage",
-                target,
+            between("pooled coverage", target, horizon, COVERAGE, pooled("coverage80", target, horizon))
+    for origin, horizon in CELLS:
+
+        def cell(figure: str, target: str, method: str = "model", origin: int = origin, horizon: int = horizon) -> float:
+            return _figure(test.scores, figure, target=target, band="", origin=origin, horizon=horizon, method=method)
+
+        for figure in ("mape", "wape"):
+            at_most(
+                f"{figure} of the blend, origin {origin}",
+                "ehc_plans",
                 "",
                 horizon,
-                f"{COVERAGE[0]:g} to {COVERAGE[1]:g}",
-                covered,
-                COVERAGE[0] <= covered <= COVERAGE[1],
+                cell(figure, "ehc_plans", "blend_25_75"),
+                cell(figure, "ehc_plans"),
             )
-    cells = test.scores.set_index(["target", "band", "origin", "horizon", "method"])
-    for target, band, origin, horizon, method in cells.index:
-        if method != "model":
-            continue
-        if target == "ehc_plans":
-            for figure in ("mape", "wape"):
-                model, blend = (float(cells.loc[(target, band, origin, horizon, name), figure]) for name in ("model", "blend_25_75"))
-                add(f"{figure} below the blend's, origin {origin}", target, band, horizon, round(blend, 2), model, model < blend)
-        if target in MAIN:
-            covered = float(cells.loc[(target, band, origin, horizon, "model"), "coverage80"])
-            limits = f"{CELL_COVERAGE[0]:g} to {CELL_COVERAGE[1]:g}"
-            add(f"coverage, origin {origin}", target, band, horizon, limits, covered, CELL_COVERAGE[0] <= covered <= CELL_COVERAGE[1])
-    return pd.DataFrame(rows)
+        for target in MAIN:
+            between(f"coverage, origin {origin}", target, horizon, CELL_COVERAGE, cell("coverage80", target))
+    table = pd.DataFrame(rows, columns=["bar", "target", "band", "horizon", "limit", "measured", "met"])
+    return table.assign(measured=table["measured"].round(2))
+
+
+def _figure(table: pd.DataFrame, figure: str, **keys: str | int) -> float:
+    """The one figure of the row with these keys. KeyError when there is none or more than one."""
+    chosen = pd.Series(True, index=table.index)
+    for column, value in keys.items():
+        chosen &= table[column] == value
+    if int(chosen.sum()) != 1:
+        raise KeyError(f"{int(chosen.sum())} rows with {keys}")
+    return float(table.loc[chosen, figure].iloc[0])
 
 
 def accuracy_statement(test: BackTest) -> str:
@@ -93,8 +91,9 @@ def accuracy_statement(test: BackTest) -> str:
     lines = [
         "# Accuracy of the demand forecast",
         "",
-        "Rolling-origin back-test on the published releases: origins January 2021, 2022 and 2023, one to three years ahead, plain means",
-        "over origins. At each origin only what was published by then is used. Figures in percent of the count; bias is forecast less count.",
+        "Rolling-origin back-test on the published releases: origins January 2021, 2022 and 2023, one to three years ahead, plain",
+        "means over origins. At each origin only what was published by then is used. Figures in percent of the count; bias is",
+        "forecast less count.",
         "",
         "| Series | Years ahead | Method | MAPE | WAPE | Bias | Bias of the sum | 80 % coverage | Width | MAPE, nothing left out |",
         "|---|---|---|---|---|---|---|---|---|---|",
@@ -118,8 +117,9 @@ def accuracy_statement(test: BackTest) -> str:
     lines += [f"* {reason}: {count} area-targets" for reason, count in counts.items()]
     lines += [
         "",
-        "Not tested, because it can't be on public data: plans by need (councils' needs are public for one January only), placements by age and",
-        "need, anything beyond three years, small areas, and the effect of scenarios. These figures are checked for coherence only: they add up.",
+        "Not tested, because it can't be on public data: plans by need (councils' needs are public for one January only), placements",
+        "by age and need, anything beyond three years, small areas, and the effect of scenarios. These figures are checked for",
+        "coherence only: they add up.",
         "Two of the three origins cross the break of 2023, when the return changed from totals to pupils.",
     ]
     return "\n".join(lines) + "\n"
@@ -130,9 +130,9 @@ def assumptions_text(forecast: Forecast) -> str:
     lines = [
         f"# Assumptions of the demand forecast from January {forecast.origin}",
         "",
-        f"* Central, low and high: low and high hold 80 %; {forecast.draws.pupils.shape[3]} draws, seed {forecast.seed}. Central figures add up to England's.",
-        "* England's growth of plans is held for three years (as tested). From then on new plans stay at the rate then reached for residents",
-        "  without a plan: an assumption, not a finding. Councils' deviations from England fade by a fifth a year.",
+        f"* Low and high hold 80 %; {forecast.draws.pupils.shape[3]} draws, seed {forecast.seed}. Central figures add up to England's.",
+        "* England's growth of plans is held for three years (as tested). From then on new plans stay at the rate then reached for",
+        "  residents without a plan: an assumption, not a finding. Councils' deviations from England fade by a fifth a year.",
         "* Placements follow tested paths for three years, then net moves by age; their correction fades by a fifth a year.",
         "* Plans whose placement or need was not recorded are shared out (the base January is derived where that was done).",
         "* Nothing is assumed about places: this is demand as it would be placed in the pattern of recent years.",

@@ -61,7 +61,9 @@ class Calibration:
 
 def calibrate(rates: Rates, population: Population, targets: Targets, years: int) -> tuple[Figures, Calibration]:
     """The central forecast [year (0 = origin), council, age, need, category] and its calibration."""
-    stock, cells, factors, multipliers = rates.stock, [rates.stock], [], []
+    stock, cells = rates.stock, [rates.stock]
+    factors: list[Figures] = []
+    multipliers: list[Figures] = []
     fitted_years = targets.total.shape[1]
     for year in range(1, years + 1):
         stayed, entering = _step(rates, population, stock, year, ())
@@ -142,10 +144,10 @@ def _residents(rates: Rates, population: Population, stock: Figures, january: in
 
     def without_plan(at: int, plans: Figures) -> Figures:
         held = plans.sum(axis=(2, 3))
-        return population.at(at)[:, AGES[0] :] - np.concatenate([held[:, :1], held[:, :-1]], axis=1)
+        return np.asarray(population.at(at)[:, AGES[0] :] - np.concatenate([held[:, :1], held[:, :-1]], axis=1))
 
     now, base = without_plan(january, stock), without_plan(rates.january, rates.stock)
-    return np.clip(np.divide(now, base, out=np.ones_like(now), where=base > 0), *RESIDENTS_RANGE)
+    return np.asarray(np.clip(np.divide(now, base, out=np.ones_like(now), where=base > 0), *RESIDENTS_RANGE))
 
 
 def _where(rates: Rates, effect: Effect) -> npt.NDArray[np.bool_]:
@@ -156,7 +158,7 @@ def _where(rates: Rates, effect: Effect) -> npt.NDArray[np.bool_]:
     by_council = np.isin(np.array(rates.councils), list(councils))
     by_age = np.array([low <= age <= high for age in AGES])
     by_need = np.isin(np.array(NEEDS), list(needs))
-    return by_council[:, None, None, None] & by_age[None, :, None, None] & by_need[None, None, :, None]
+    return np.asarray(by_council[:, None, None, None] & by_age[None, :, None, None] & by_need[None, None, :, None])
 
 
 def _shifted(rates: Rates, effect: Effect, pupils: Figures, share: float) -> Figures:
@@ -205,4 +207,4 @@ def _fitted(grown: Figures, targets: Targets, year: int) -> Figures:
             factor = np.divide(path, now, out=np.ones_like(now), where=now > 0)[:, None, None]
             for place in places:
                 table[..., place] *= factor
-    return table * (total / table.sum(axis=(1, 2, 3)))[:, None, None, None]
+    return np.asarray(table * (total / table.sum(axis=(1, 2, 3)))[:, None, None, None])

@@ -78,6 +78,5 @@ class Forecaster:
 
     def errors(self, target: Target, origin: int) -> ErrorModel:
         """Error model of a target from origins before ``origin``."""
-        known = self.actual(target)
-        known = known[[january for january in known.columns if january <= origin]]
+        known = rules.until(self.actual(target), origin)
         return error_model(known, target.least, origin, target.first_origin, lambda earlier: self.path(target, earlier, 3))

@@ -242,4 +242,5 @@ def _bands(data: Path) -> pd.DataFrame:
     single = single[(single["january"] > old["january"].max()) & (single["council_code"] != ENGLAND)]
     both = pd.concat([old, single.assign(band=single["age"].map(band_of))])
     both = both.assign(area=area_of(both["council_code"]))
-    return both.groupby(["area", "january", "band"])["ehc_plans"].sum(min_count=1).unstack("band")[list(BANDS)]
+    sums = both.groupby(["area", "january", "band"])["ehc_plans"].sum(min_count=1)
+    return pd.DataFrame(sums.unstack("band"))[list(BANDS)]

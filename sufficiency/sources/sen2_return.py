@@ -38,7 +38,15 @@ MODULES: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
 }
 """Module -> key of its parent, its own key, and the only fields that are read."""
 
-XML_NAMES: Final = {"Requests": "requests", "Assessment": "assessment", "NamedPlan": "namedplan", "ActivePlans": "activeplans", "PlacementDetail": "placementdetail", "SENneed": "senneed"}  # fmt: skip
+XML_NAMES: Final = {
+    "Requests": "requests",
+    "Assessment": "assessment",
+    "NamedPlan": "namedplan",
+    "ActivePlans": "activeplans",
+    "PlacementDetail": "placementdetail",
+    "SENneed": "senneed",
+}
+"""Element of the XML -> module; the others (names among them) are passed over."""
 ELSEWHERE: Final = frozenset({"OLA", "OPA", "EHE", "EYP", "OTH", "NEET", "NIEC", "NIEO"})
 """SENSetting codes: used where there is no URN or UKPRN; all are educated elsewhere, early years or not in education."""
 TRANSFERRED: Final = "5"
@@ -74,7 +82,9 @@ def read_return(path: Path, key: bytes, postcodes: Mapping[str, str], setting_ki
     ...). Raises InputError naming record numbers only.
     """
     if len(key) < LEAST_KEY_BYTES:
-        raise InputError([InputProblem("key", f"is shorter than {LEAST_KEY_BYTES} bytes", "Make one at random and keep it apart from the data.")])
+        raise InputError(
+            [InputProblem("key", f"is shorter than {LEAST_KEY_BYTES} bytes", "Make one at random and keep it apart from the data.")]
+        )
     modules = _read_xml(path) if Path(path).is_file() else _read_blade(path)
     return _reduced(modules, Path(path).name, key, postcodes, setting_kinds)
 
@@ -105,7 +115,8 @@ def _read_blade(folder: Path) -> dict[str, pd.DataFrame]:
             problems.append(InputProblem(f"{module}.csv", f"module {message}", "Put one export, whole, into the folder."))
             continue
         wanted = {name for name in (parent, own, *fields) if name}
-        table = pd.read_csv(found[0], dtype=str, usecols=lambda name, wanted=wanted: name.lower() in wanted, keep_default_na=False)
+        heading = pd.read_csv(found[0], nrows=0).columns
+        table = pd.read_csv(found[0], dtype=str, usecols=[name for name in heading if name.lower() in wanted], keep_default_na=False)
         table.columns = table.columns.str.lower()
         missing = sorted(wanted - set(table.columns))
         problems += [InputProblem(found[0].name, "column is missing", "Export the module again.", column=name) for name in missing]
@@ -129,7 +140,10 @@ def _read_xml(path: Path) -> dict[str, pd.DataFrame]:
     except ElementTree.ParseError as error:
         line, _ = error.position
         raise InputError([InputProblem(Path(path).name, "is not well-formed XML", "Export the return again.", row=line)]) from None
-    return {module: pd.DataFrame(rows[module], columns=[name for name in (parent, own, *fields) if name]) for module, (parent, own, fields) in MODULES.items()}
+    return {
+        module: pd.DataFrame(rows[module], columns=[name for name in (parent, own, *fields) if name])
+        for module, (parent, own, fields) in MODULES.items()
+    }
 
 
 def _collect(element: ElementTree.Element, module: str, parent_key: str, rows: dict[str, list[dict[str, str]]]) -> None:
@@ -160,16 +174,22 @@ def _reduced(
     reference, council = _header(modules["sen2"], file)
     people = _people(modules["person"], reference, file, key, postcodes, problems)
     requests = modules["requests"].merge(people, on="persontableid", how="inner")
-    plans = modules["activeplans"].merge(requests[["requeststableid", "pupil", "age", "area_id", "record"]], on="requeststableid", how="inner")
+    plans = modules["activeplans"].merge(
+        requests[["requeststableid", "pupil", "age", "area_id", "record"]], on="requeststableid", how="inner"
+    )
     plans = plans.merge(_primary_needs(modules["senneed"]), on="activeplanstableid", how="left")
     plans = plans.merge(_placements(modules["placementdetail"], reference, setting_kinds), on="activeplanstableid", how="left")
     plans["need"] = plans["need"].fillna("")
     plans["category"], plans["setting_id"] = plans["category"].fillna(NOT_RECORDED), plans["setting_id"].fillna("")
-    _warn(plans[~plans["need"].isin([need for need in NEEDS if need != "AP"])], "has no primary need of the list", file, "SENtype", problems)
+    _warn(
+        plans[~plans["need"].isin([need for need in NEEDS if need != "AP"])], "has no primary need of the list", file, "SENtype", problems
+    )
     _warn(plans[plans["unknown_setting"].fillna(False).astype(bool)], "has a URN that the register does not hold", file, "URN", problems)
     _warn(plans[plans["category"] == NOT_RECORDED], "has no current placement of rank 1", file, "PlacementDetail", problems)
-    named = modules["namedplan"].merge(modules["assessment"], on="assessmenttableid").merge(
-        requests[["requeststableid", "pupil", "age", "record"]], on="requeststableid"
+    named = (
+        modules["namedplan"]
+        .merge(modules["assessment"], on="assessmenttableid")
+        .merge(requests[["requeststableid", "pupil", "age", "record"]], on="requeststableid")
     )
     started, ended = _dates(named["startdate"]), _dates(named["ceasedate"])
     new = set(named.loc[started.dt.year == reference.year - 1, "pupil"])
@@ -208,7 +228,7 @@ def _people(
     record = pd.Series(range(1, len(person) + 1), index=person.index)
     born = _dates(person["personbirthdate"])
     august = pd.Timestamp(reference.year - 1, 8, 31)
-    age = august.year - born.dt.year - ((born.dt.month > 8)).astype(int)
+    age = august.year - born.dt.year - (born.dt.month > 8).astype(int)
     errors = [
         InputProblem(file, "has no usable birth date", "Correct it in the return.", row=int(number), column="PersonBirthDate")
         for number in record[born.isna()]
@@ -231,16 +251,21 @@ def _people(
     lost = record[area.isna()]
     if len(lost) > MOST_UNPLACED * len(person):
         remedy = f"Use a lookup of the return's year; {len(lost)} of {len(person)} records are not in it."
-        raise InputError([InputProblem(file, "has a postcode that the lookup does not hold", remedy, row=int(n), column="Postcode") for n in lost[:20]])
+        raise InputError(
+            [InputProblem(file, "has a postcode that the lookup does not hold", remedy, row=int(n), column="Postcode") for n in lost[:20]]
+        )
     remedy = "Their pupils count for the council, not for an area."
     problems += [
-        InputProblem(file, "has a postcode that the lookup does not hold", remedy, row=int(n), column="Postcode", level="warning") for n in lost
+        InputProblem(file, "has a postcode that the lookup does not hold", remedy, row=int(n), column="Postcode", level="warning")
+        for n in lost
     ]
     problems += [
         InputProblem(file, "has no UPN or ULN and can't be followed", "Add it when known.", row=int(n), column="UPN", level="warning")
         for n in record[unlinked]
     ]
-    return pd.DataFrame({"persontableid": person["persontableid"], "record": record, "pupil": pupil, "age": age.astype(int), "area_id": area.fillna("")})
+    return pd.DataFrame(
+        {"persontableid": person["persontableid"], "record": record, "pupil": pupil, "age": age.astype(int), "area_id": area.fillna("")}
+    )
 
 
 def _primary_needs(senneed: pd.DataFrame) -> pd.DataFrame:
