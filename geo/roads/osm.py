@@ -168,10 +168,11 @@ def _cut_at_junctions(source: str, ways: _Ways, node_ids: NDArray[np.int64], pla
     refs = np.frombuffer(ways.refs, dtype=np.int64)
     starts: NDArray[np.int64] = np.frombuffer(ways.starts, dtype=np.int64)
     nodes_of_way = starts[1:] - starts[:-1]
-    way = np.repeat(np.arange(len(nodes_of_way)), nodes_of_way)
-    node = np.searchsorted(node_ids, refs)
+    way = np.repeat(np.arange(len(nodes_of_way), dtype=np.int32), nodes_of_way)
+    node = np.searchsorted(node_ids, refs).astype(np.int32)
     known = (node < len(node_ids)) & (node_ids[np.minimum(node, len(node_ids) - 1)] == refs)
-    way, node, gap = way[known], node[known], np.cumsum(~known)[known]
+    gap = np.cumsum(~known, dtype=np.int32)
+    way, node, gap = way[known], node[known], gap[known]
     uses = np.bincount(node, minlength=len(node_ids))
     same_run = (way[1:] == way[:-1]) & (gap[1:] == gap[:-1])
     first = np.concatenate([[True], ~same_run])
@@ -204,7 +205,7 @@ def _cut_at_junctions(source: str, ways: _Ways, node_ids: NDArray[np.int64], pla
     )
 
 
-def _limits(ways: _Ways, of: NDArray[np.int64], length_mm: NDArray[np.int64]) -> NDArray[np.float32]:
+def _limits(ways: _Ways, of: NDArray[np.int32], length_mm: NDArray[np.int64]) -> NDArray[np.float32]:
     """Posted limits; for a ferry with a crossing time the speed that keeps it."""
     limit = np.frombuffer(ways.limit_kmh, dtype=np.float32)[of].copy()
     hours = np.frombuffer(ways.ferry_hours, dtype=np.float32)
