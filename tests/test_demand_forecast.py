@@ -9,14 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fixtures import sen2
 from sufficiency.demand.charts import fan_charts
 from sufficiency.demand.commands import run_forecast
 from sufficiency.demand.forecast import Forecast, forecast
 from sufficiency.demand.levers import read_levers
+from sufficiency.demand.own_rates import own_counts
 from sufficiency.demand.population import read_population
 from sufficiency.demand.scap import scap_table
 from sufficiency.sources import ehc_plans
 from sufficiency.sources.ehc_plans import CATEGORIES
+from sufficiency.sources.sen2_return import read_return
 from sufficiency.tables.problems import InputError
 from sufficiency.terms import PHASES
 
@@ -177,3 +180,23 @@ def test_files_and_charts_are_written(tmp_path: Path, result: Forecast) -> None:
     assert "derived" in text
     fan_charts(result, ehc_plans.caseload(Path(DATA)), {"E06000017": "Rutland"}, tmp_path / "fan")
     assert (tmp_path / "fan" / "E06000017.png").stat().st_size > 10_000
+
+
+@needs_data
+def test_a_councils_own_returns_change_its_forecast_and_no_other_while_the_paths_hold(tmp_path: Path) -> None:
+    postcodes = {postcode.replace(" ", ""): area for postcode, area in sen2.postcode_lookup().items()}
+    returns = [
+        read_return(sen2.write_blade(pupils, january, tmp_path / str(january)), b"k" * 16, postcodes, sen2.SETTINGS)
+        for january, pupils in sen2.cohorts().items()
+    ]
+    own = forecast(Path(DATA), 2025, years=5, draws=10, own={"E06000017": own_counts(returns)})
+    plain = forecast(Path(DATA), 2025, years=5, draws=10)
+    assert any("E06000017" in note for note in own.notes)
+    change = (
+        own.by_age.set_index(["council", "age", "category", "january"])["central"]
+        - plain.by_age.set_index(["council", "age", "category", "january"])["central"]
+    ).abs()
+    by_council = change.groupby("council").sum()
+    assert by_council["E06000017"] > 1
+    first_years = change[change.index.get_level_values("january") <= 2028].groupby("council").sum().drop("E06000017")
+    assert first_years.max() < 1e-6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,6 @@ from sufficiency.sources.gias import register
 from sufficiency.sources.sen2_return import read_postcodes, read_return
 
 DECIMALS: Final = 3
-FIGURES: Final = ("low", "central", "high")
 
 
 @dataclass(frozen=True)
@@ -66,9 +65,9 @@ def run_forecast(
     with _whole(out) as work:
         _write(result.table, work / "forecast.csv.gz")
         _write(result.by_age, work / "by_age.csv.gz")
-        _write(result.totals, work / "totals.csv")
-        _write(result.ap, work / "ap.csv")
-        _write(scap_table(result), work / "scap.csv")
+        _write(_named(result.totals, names), work / "totals.csv")
+        _write(_named(result.ap, names), work / "ap.csv")
+        _write(_named(scap_table(result), names), work / "scap.csv")
         _write(result.fees, work / "fees.csv")
         (work / "assumptions.md").write_text(assumptions_text(result), encoding="utf-8")
         (work / "accuracy.md").write_text(accuracy_statement(test), encoding="utf-8")
@@ -147,6 +146,13 @@ def _write(table: pd.DataFrame, path: Path) -> None:
     table.assign(**{name: table[name].round(DECIMALS) for name in figures}).to_csv(
         path, index=False, lineterminator="\n", compression=compression
     )
+
+
+def _named(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    """The table with the council's name beside its code."""
+    table = table.copy()
+    table.insert(1, "council_name", table["council"].map({**names, "England": "England"}))
+    return table
 
 
 def _files(out: Path) -> tuple[str, ...]:

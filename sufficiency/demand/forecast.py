@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,7 @@ from sufficiency.demand import paths
 from sufficiency.demand.ap import ap_forecast
 from sufficiency.demand.draws import CategoryDraws, draw
 from sufficiency.demand.levers import Lever, prices
+from sufficiency.demand.own_rates import OwnCounts, with_own_rates
 from sufficiency.demand.population import Population, read_population
 from sufficiency.demand.rates import AGES, Rates, rates_at
 from sufficiency.demand.stockflow import BAND_AGES, FITTED, Targets, calibrate, project
@@ -75,8 +76,13 @@ def forecast(
     seed: int = 1,
     levers: Sequence[Lever] = (),
     progress: Callable[[str], None] | None = None,
+    own: Mapping[str, OwnCounts] | None = None,
 ) -> Forecast:
-    """Forecast from January ``origin``. Raises InputError for missing files, ValueError when the origin has no needs by council."""
+    """Forecast from January ``origin``, ``years`` ahead, as ``draws`` draws of a seeded generator.
+
+    ``own``: council -> counts from its person-level returns, which pull that council's rates of leaving, entry and moves.
+    Raises InputError for missing files, ValueError when the origin has no needs by council.
+    """
     tell = progress or (lambda message: None)
     tell("Reading the releases")
     forecaster = Forecaster.from_data(data)
@@ -86,6 +92,8 @@ def forecast(
     published = rates.stock
     rates, targets, mended = _targets(forecaster, rates)
     tell("Pupils by age, need and placement, year by year")
+    for council, counts in (own or {}).items():
+        rates = with_own_rates(rates, council, counts)
     cells, calibration = calibrate(rates, population, targets, years)
     if levers:
         cells = project(rates, population, calibration, levers)

@@ -23,6 +23,8 @@ from sufficiency.terms import GROUP_OF_NEED, PHASES
 
 Figures = npt.NDArray[np.float64]
 
+WITHIN: Final = {"DS": "SLD"}
+"""Needs of the return that the published needs by council do not show apart -> need that holds them."""
 OWN_PUPILS: Final = 50.0
 """Pupils of the published rates that a council's own counts of an age group are mixed with."""
 LEAST_SHOWN: Final = 5
@@ -57,7 +59,9 @@ def own_counts(returns: Sequence[Sen2Return]) -> OwnCounts:
         stayed.append(both[["age_after", "category_before", "category_after"]].set_axis(["age", "before", "after"], axis=1))
         left.append(pd.DataFrame({"age": pairs.loc[pairs["_merge"] == "left_only", "age_before"] + 1}))
         entered = pairs[pairs["_merge"] == "right_only"]
-        joined.append(entered[["age_after", "need_after", "category_after"]].set_axis(["age", "need", "category"], axis=1))
+        joined.append(
+            entered[["age_after", "need_after", "category_after"]].set_axis(["age", "need", "category"], axis=1).replace({"need": WITHIN})
+        )
 
     def counted(parts: list[pd.DataFrame]) -> pd.DataFrame:
         table = pd.concat(parts, ignore_index=True).astype({"age": int})
@@ -85,9 +89,7 @@ def with_own_rates(rates: Rates, council: str, counts: OwnCounts) -> Rates:
             rate = (lost + OWN_PUPILS * expected) / (stay + lost + OWN_PUPILS)
             leaving[place, ages] = np.clip(leaving[place, ages] * rate / expected, 0.0, 1.0)
         share = joined[ages].sum() / (joined[ages].sum() + OWN_PUPILS)
-        level = share * joined[ages].sum() + (1 - share) * entries[place, ages].sum()
-        mix = share * joined[ages] + (1 - share) * entries[place, ages]
-        entries[place, ages] = mix * (level / mix.sum()) if mix.sum() > 0 else entries[place, ages]
+        entries[place, ages] = share * joined[ages] + (1 - share) * entries[place, ages]
     for at in range(len(AGES)):
         out = flows[at].sum(axis=1)
         weight = (out / (out + OWN_PUPILS))[None, :, None]
