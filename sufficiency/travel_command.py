@@ -12,14 +12,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from geo.estimate import ERROR_MIN, estimated_blocks
-from geo.landmarks import fit_landmarks
+from geo.estimate import estimated_blocks
 from geo.network import build_network
 from geo.roads import read_roads
 from geo.roads.speeds import load_speeds
 from geo.travel import road_journey_blocks, snap_both, snap_table
 from sufficiency.case import Case, load_case
-from sufficiency.travel_sources import find_landmark_file, read_land, read_landmarks, read_points, travel_classes
+from sufficiency.travel_sources import estimate_basis, read_points, travel_classes
 
 Progress = Callable[[str], None]
 
@@ -163,28 +162,18 @@ def best_estimate(
     ``areas`` as for ``write_travel``; a column travel_class, where there is one, is kept.
     """
     classes, class_source = (areas["travel_class"], "the areas") if "travel_class" in areas else travel_classes(areas, data)
-    land = read_land(data)
-    curve = "curve" if land is None else "curve and coast"
-    errors = {curve: ERROR_MIN[curve]}
-    file = find_landmark_file(landmarks, data)
-    model = None
-    if file is not None:
-        _say(progress, f"learning from the minutes to landmarks in {file.name}")
-        model = fit_landmarks(read_landmarks(file, areas, data))
-        errors["landmarks"] = round(model.mean_error_min, 2)
-    method = curve if model is None else "landmarks"
-    stated = "; ".join(f"{name} {minutes} minutes" for name, minutes in errors.items())
-    _say(progress, f"estimated by {method}; mean absolute error under 60 km on sites not used: {stated}")
+    basis = estimate_basis(areas, data, landmarks)
+    _say(progress, basis.statement)
     notes: dict[str, object] = {
-        "method": f"estimated by {method}",
+        "method": f"estimated by {basis.method}",
         "roads": "",
         "speeds": "",
         "licence": "",
         "travel_class_source": class_source,
-        "mean_error_min": errors,
+        "mean_error_min": basis.mean_error_min,
         "far_points": [],
     }
-    return estimated_blocks(areas.assign(travel_class=classes), sites, limit_min, land, model), notes
+    return estimated_blocks(areas.assign(travel_class=classes), sites, limit_min, basis.land, basis.landmarks), notes
 
 
 def data_folder() -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -11,9 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from geo.estimate import classes_by_place
+from geo.estimate import ERROR_MIN, classes_by_place
 from geo.land import Land, land_from_polygons
-from geo.landmarks import Landmarks
+from geo.landmarks import LandmarkModel, Landmarks, fit_landmarks
 from sufficiency.tables.problems import InputError, InputProblem
 
 GRID_EXTENT_M: Final = {"easting_m": (0.0, 700_000.0), "northing_m": (0.0, 1_300_000.0)}
@@ -72,6 +73,43 @@ def travel_classes(points: pd.DataFrame, data: Path | None) -> tuple[NDArray[np.
     return named[nearest], "rural-urban classification 2021 of the nearest LSOA, and London region"
 
 
+@dataclass(frozen=True)
+class EstimateBasis:
+    """What journeys without roads can be estimated from, for ``geo.estimate.estimated_journeys(..., basis.land, basis.landmarks)``.
+
+    ``mean_error_min``: mean absolute error in minutes under 60 km, on sites not used in the fit, by method; the last is the one in use.
+    """
+
+    land: Land | None
+    landmarks: LandmarkModel | None
+    mean_error_min: dict[str, float]
+
+    @property
+    def method(self) -> str:
+        """``curve``, ``curve and coast`` or ``landmarks``."""
+        return list(self.mean_error_min)[-1]
+
+    @property
+    def statement(self) -> str:
+        """One sentence to print with every plan."""
+        errors = "; ".join(f"{name} {minutes:g} minutes" for name, minutes in self.mean_error_min.items())
+        return f"Journeys are estimated by {self.method}; mean absolute error under 60 km on sites not used in the fit: {errors}."
+
+
+def estimate_basis(areas: pd.DataFrame, data: Path | None, landmarks: Path | None = None) -> EstimateBasis:
+    """The best basis there is: landmarks (the file asked for, else the data folder's), the coast of the data folder, the shipped curve.
+
+    ``areas`` may place the landmark file's LSOAs by a column lsoa21_code; fitting the landmarks takes some seconds.
+    """
+    land = read_land(data)
+    curve = "curve" if land is None else "curve and coast"
+    file = find_landmark_file(landmarks, data)
+    if file is None:
+        return EstimateBasis(land, None, {curve: ERROR_MIN[curve]})
+    model = fit_landmarks(read_landmarks(file, areas, data))
+    return EstimateBasis(land, model, {curve: ERROR_MIN[curve], "landmarks": round(model.mean_error_min, 2)})
+
+
 def read_land(data: Path | None) -> Land | None:
     """The outline of the land from the council boundaries of the data folder, None without them."""
     if data is None or not (data / BOUNDARY_FILE).exists():
@@ -89,12 +127,13 @@ def find_landmark_file(landmarks: Path | None, data: Path | None) -> Path | None
 def read_landmarks(path: Path, areas: pd.DataFrame, data: Path | None) -> Landmarks:
     """Known minutes: a Parquet or CSV table with one row per LSOA (first column, its 2011 or 2021 code) and one column per landmark.
 
-    Places come from the data folder's small areas and from the ``lsoa21_code`` of the areas; landmarks from ``sites.csv`` beside the file
+    Places come from the small areas of the data folder (by default the one in which the file lies) and from the ``lsoa21_code`` of the
+    areas; landmarks from ``sites.csv`` beside the file
     (id, easting, northing), else from the LSOAs with the least minutes. Raises InputError when too little of it can be placed.
     """
     table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
     minutes = table.set_index(table.columns[0]).apply(pd.to_numeric, errors="coerce").dropna()
-    places = _places(areas, data)
+    places = _places(areas, data or path.resolve().parent.parent)
     minutes = minutes[minutes.index.isin(places.index)]
     place_m = places.loc[minutes.index].to_numpy(dtype=float)
     try:
@@ -104,13 +143,13 @@ def read_landmarks(path: Path, areas: pd.DataFrame, data: Path | None) -> Landma
         raise InputError([InputProblem(path.name, f"{error} ({len(minutes)} of {len(table)} rows can be placed)", remedy)]) from error
 
 
-def _places(areas: pd.DataFrame, data: Path | None) -> pd.DataFrame:
+def _places(areas: pd.DataFrame, data: Path) -> pd.DataFrame:
     """Easting and northing in metres by LSOA code, of both censuses."""
     found = []
     if "lsoa21_code" in areas:
         coded = areas.dropna(subset="lsoa21_code")
         found.append(coded.groupby("lsoa21_code")[["easting_m", "northing_m"]].mean())
-    if data is not None and (data / SMALL_AREA_FILE).exists():
+    if (data / SMALL_AREA_FILE).exists():
         small = pd.read_parquet(data / SMALL_AREA_FILE, columns=["lsoa21_code", "easting", "northing"]).set_index("lsoa21_code")
         small = small.rename(columns={"easting": "easting_m", "northing": "northing_m"})
         found.append(small)
