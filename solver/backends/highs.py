@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import highspy
 import numpy as np
 from scipy import sparse
@@ -18,7 +17,6 @@ _ENDED = {
     highspy.HighsModelStatus.kInfeasible: Termination.INFEASIBLE,
     highspy.HighsModelStatus.kUnboundedOrInfeasible: Termination.INFEASIBLE,
     highspy.HighsModelStatus.kInterrupt: Termination.INTERRUPTED,
-    highspy.HighsModelStatus.kHighsInterrupt: Termination.INTERRUPTED,
 }
 
 
@@ -63,7 +61,14 @@ class GrowingLP:
         count = len(cost)
         if count:
             self.highs.addCols(
-                count, cost, np.zeros(count), np.full(count, highspy.kHighsInf), len(row), start[:-1].astype(np.int32), row.astype(np.int32), value
+                count,
+                cost,
+                np.zeros(count),
+                np.full(count, highspy.kHighsInf),
+                len(row),
+                start[:-1].astype(np.int32),
+                row.astype(np.int32),
+                value,
             )
         added = np.arange(self.columns, self.columns + count)
         self.columns += count
@@ -83,7 +88,7 @@ class GrowingLP:
 
 
 def _engine(limits: Limits) -> highspy.Highs:
-    highs = highspy.Highs()
+    highs = highspy.Highs()  # type: ignore[no-untyped-call]
     highs.setOptionValue("output_flag", False)
     highs.setOptionValue("threads", limits.threads)
     highs.setOptionValue("random_seed", limits.seed)
@@ -102,8 +107,8 @@ def _lp(model: ModelArrays, relax: bool) -> highspy.HighsLp:
     lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
     lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data
     if model.integer.any() and not relax:
-        kinds = np.where(model.integer, highspy.HighsVarType.kInteger, highspy.HighsVarType.kContinuous)
-        lp.integrality_ = list(kinds)
+        kinds = highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger
+        lp.integrality_ = [kinds[whole] for whole in model.integer.tolist()]
     return lp
 
 
@@ -125,5 +130,3 @@ def _solution(highs: highspy.Highs, integer: bool, limits: Limits | None) -> Mod
     optimal = termination is Termination.OPTIMAL
     duals = np.asarray(solution.row_dual, float) if info.dual_solution_status == 2 else None
     return ModelSolution(termination, x, objective, objective if optimal else -np.inf, duals)
-
-
