@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from plan_example import Plan, example_case, example_plan
+from plan_example import EXPANSION, STAGED, example_case, example_plan
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from sufficiency.case import Case
 from sufficiency.outputs.disclosure import shown_by_variant
 from sufficiency.outputs.figures import ALL, flows, placed_pupils, project_list
 from sufficiency.outputs.map_page import page_built, write_map
+from sufficiency.plan import Plan
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SOFTWARE_GL = [
@@ -122,7 +123,7 @@ def test_every_layer_is_drawn(opened: Opened, plan: Plan, case: Case) -> None:
     assert len(set(opened.page.evaluate(drawn, "projects"))) == plan.plan.projects["project_id"].nunique()
     assert opened.page.evaluate(drawn, "council-borders")
     assert (
-        opened.page.evaluate("new Set(Array.from({length: 64}, (_, id) => planMap.getFeatureState({source: 'areas', id}).shade)).size") > 1
+        opened.page.evaluate("new Set(Array.from({length: 60}, (_, id) => planMap.getFeatureState({source: 'areas', id}).shade)).size") > 1
     )
 
 
@@ -146,7 +147,7 @@ def test_figures_by_council_are_those_of_the_plan(opened: Opened, plan: Plan, ca
 
 def test_toggle_slider_and_choices_change_the_map(opened: Opened) -> None:
     def shades() -> list[str]:
-        return opened.page.evaluate("Array.from({length: 64}, (_, id) => planMap.getFeatureState({source: 'areas', id}).shade)")
+        return opened.page.evaluate("Array.from({length: 60}, (_, id) => planMap.getFeatureState({source: 'areas', id}).shade)")
 
     opened.show(5, 1, "unmet")
     after, legend = shades(), opened.page.locator("#legend").inner_text()
@@ -186,20 +187,20 @@ def test_the_table_sorts_and_opens_a_project_by_keyboard(opened: Opened) -> None
         assert heading.get_attribute("aria-sort") == order
         places = [int(text) for text in opened.page.locator("#projects tbody td:nth-child(4)").all_inner_texts()]
         assert places == sorted(places, key=lambda count: sign * count)
-    opened.page.locator("#projects button[data-project=P00]").focus()
+    opened.page.locator(f"#projects button[data-project={STAGED}]").focus()
     opened.page.keyboard.press("Enter")
     opened.settle()
     details = opened.page.locator("#details").inner_text()
-    for words in ("New special", "Council A", "Autism", "2023/24: 24; 2026/27: 16", "£6.60m"):
+    for words in ("New special school", "Quenbury", "Autism", "2025/26: 24; 2027/28: 16", "£6.60m"):
         assert words in details
-    assert opened.page.locator("#projects tr[aria-current=true]").get_attribute("data-project") == "P00"
+    assert opened.page.locator("#projects tr[aria-current=true]").get_attribute("data-project") == STAGED
 
 
 def test_a_click_on_an_area_and_a_name_typed_show_details(opened: Opened, case: Case) -> None:
-    opened.page.fill("#find", "Area 20")
+    opened.page.fill("#find", case.areas["area_name"].iloc[20])
     opened.page.keyboard.press("Enter")
     opened.settle()
-    assert opened.page.locator("#details h3").inner_text() == "Area 20"
+    assert opened.page.locator("#details h3").inner_text() == case.areas["area_name"].iloc[20]
     assert "modelled" in opened.page.locator("#details").inner_text()
     opened.page.wait_for_function("!planMap.isMoving()")
     plain = opened.page.evaluate(PLAIN_AREA)
@@ -210,7 +211,7 @@ def test_a_click_on_an_area_and_a_name_typed_show_details(opened: Opened, case: 
 
 def test_flows_are_drawn_for_a_setting_from_five_pupils_up(browser: Browser, plan: Plan, case: Case, tmp_path: Path) -> None:
     placements = plan.plan.placements
-    more = replace(plan, plan=replace(plan.plan, placements=placements.assign(pupils=placements["pupils"] * 6)))
+    more = replace(plan, plan=replace(plan.plan, placements=placements.assign(pupils=placements["pupils"] * 20)))
     lines = flows(placed_pupils(more.plan, case))
     lines = lines[lines["academic_year"] == case.academic_years[-1]]
     busiest = lines["setting_id"].value_counts().index[0]
@@ -241,7 +242,7 @@ def test_a_protected_case_shows_no_small_figure(browser: Browser, plan: Plan, ca
     opened = open_map(browser, plan, protected, tmp_path / "map.html")
     opened.page.select_option("#group", label="Autism")
     opened.settle()
-    unknown = opened.page.evaluate("Array.from({length: 64}, (_, id) => planMap.getFeatureState({source: 'areas', id}).unknown)")
+    unknown = opened.page.evaluate("Array.from({length: 60}, (_, id) => planMap.getFeatureState({source: 'areas', id}).unknown)")
     assert all(unknown)
     assert "fewer than 10 pupils are not shown" in opened.page.locator(".map-frame").inner_text()
     assert opened.errors == []
@@ -255,5 +256,5 @@ def test_without_webgl_the_tables_still_work(browser: Browser, plan: Plan, case:
     page.wait_for_selector("#map-message:not([hidden])")
     assert "does not offer WebGL" in page.locator("#map-message").inner_text()
     page.wait_for_selector("#councils tbody tr")
-    page.locator("#projects button[data-project=P01]").click()
+    page.locator(f"#projects button[data-project={EXPANSION}]").click()
     assert "Expansion of a special school" in page.locator("#details").inner_text()

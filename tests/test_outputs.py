@@ -15,7 +15,7 @@ import pandas as pd
 import pyogrio
 import pytest
 import shapely
-from plan_example import Plan, example_case, example_plan
+from plan_example import STAGED, example_case, example_plan
 
 from sufficiency.case import Case
 from sufficiency.outputs import folder as folder_module
@@ -25,6 +25,7 @@ from sufficiency.outputs.disclosure import shown_by_variant
 from sufficiency.outputs.figures import ALL, area_figures, flows, placed_pupils, project_list
 from sufficiency.outputs.map_data import area_outlines
 from sufficiency.outputs.map_page import PageNotBuiltError, page_built
+from sufficiency.plan import Plan
 from sufficiency.tables.plan_schemas import PLAN_SCHEMAS
 from sufficiency.tables.problems import InputError
 
@@ -136,7 +137,7 @@ def test_area_figures_add_up_to_the_plan(plan: Plan, case: Case) -> None:
 
 def test_flows_below_five_pupils_are_not_shown(plan: Plan, case: Case) -> None:
     placements = plan.plan.placements
-    bigger = replace(plan.plan, placements=placements.assign(pupils=placements["pupils"] * 8))
+    bigger = replace(plan.plan, placements=placements.assign(pupils=placements["pupils"] * 20))
     shown = flows(placed_pupils(bigger, case))
     assert len(shown) > 0
     assert shown["pupils"].min() >= 5
@@ -156,7 +157,7 @@ def test_the_geopackage_holds_the_figures_of_the_plan(plan: Plan, case: Case, wr
         travel = travel[(travel["academic_year"] == last) & travel["minutes"].notna()]
         mean = (travel["pupils"] * travel["minutes"]).groupby(travel["area_id"]).sum() / travel.groupby("area_id")["pupils"].sum()
         assert areas[f"minutes_{suffix}_all"].to_numpy() == pytest.approx(mean.reindex(areas.index).to_numpy(), abs=0.051)
-    base = case.placements.groupby("area_id")["pupils"].sum().reindex(areas.index)
+    base = case.placements.groupby("area_id")["pupils"].sum().reindex(areas.index, fill_value=0)
     assert areas["pupils_base_all"].to_numpy() == pytest.approx(base.to_numpy(), abs=0.051)
     projects = gpd.read_file(path, layer="projects")
     assert projects["places"].sum() == plan.plan.projects["places"].sum()
@@ -189,8 +190,7 @@ def test_areas_without_outlines_are_drawn_as_cells(plan: Plan, case: Case) -> No
     points = case.areas.set_geometry(gpd.points_from_xy(case.areas["easting_m"], case.areas["northing_m"]), crs=27700)
     cells = area_outlines(replace(case, areas=points)).to_crs(27700)
     assert shapely.contains(cells.to_numpy(), points.geometry.to_numpy()).all()
-    inner = cells.iloc[9]
-    assert inner.area == pytest.approx(9e6, rel=0.01)
+    assert shapely.area(shapely.intersection(cells.iloc[0], cells.iloc[1:].to_numpy())).max() == pytest.approx(0, abs=1)
 
 
 def test_a_plan_is_kept_when_its_map_cannot_be_drawn(plan: Plan, case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,7 +225,7 @@ def test_stages_of_a_project_are_one_row(plan: Plan, case: Case) -> None:
     assert projects["project_id"].is_unique
     assert projects["places"].sum() == plan.plan.projects["places"].sum()
     assert projects["capital_gbp"].sum() == pytest.approx(plan.plan.projects["capital_gbp"].sum())
-    assert projects.set_index("project_id").loc["P00", "stages"] == "2023/24: 24; 2026/27: 16"
+    assert projects.set_index("project_id").loc[STAGED, "stages"] == "2025/26: 24; 2027/28: 16"
 
 
 def test_the_summary_fits_one_screen_and_says_what_matters(plan: Plan, case: Case) -> None:

@@ -29,6 +29,9 @@ PROJECT_COLUMNS: Final = (
     "easting_m", "northing_m",
 )  # fmt: skip
 
+NO_SETTING: Final = {"resourced_provision": "Mainstream school"}
+"""Kind of project -> where it stands when its site is not among the settings; otherwise a new site."""
+
 UNLOCATED_KINDS: Final = frozenset({"unlocated_independent", "unlocated_ap"})
 
 
@@ -61,17 +64,17 @@ def base_pupils(case: Case) -> pd.DataFrame:
 
 
 def _with_journeys(placements: pd.DataFrame, pools: pd.DataFrame, case: Case) -> pd.DataFrame:
-    placed = placements.groupby(["area_id", "pool_id", "need_group", "academic_year"], as_index=False)["pupils"].sum()
+    placed = placements.groupby(["area_id", "pool_id", "need_group", "academic_year"])["pupils"].sum().reset_index()
     placed = placed.merge(pools, on="pool_id", how="left", validate="many_to_one")
     lost = placed.loc[placed["kind"].isna(), "pool_id"].unique()
     if len(lost):
         raise KeyError(f"pools that hold pupils but are not known: {', '.join(lost[:10])}")
-    journeys = case.travel[["area_id", "site_id", "minutes"]].rename(columns={"site_id": "setting_id"})
+    journeys: pd.DataFrame = case.travel[["area_id", "site_id", "minutes"]].rename(columns={"site_id": "setting_id"})
     return placed.merge(journeys, on=["area_id", "setting_id"], how="left", validate="many_to_one")
 
 
 def area_figures(placed: pd.DataFrame, unmet: pd.DataFrame, case: Case) -> pd.DataFrame:
-    """Figures by ``zone_id`` (area, council or ``ALL``), ``need_group`` (or ``ALL``) and ``academic_year``.
+    """Figures by ``zone_id`` (area, council or ``ALL``), ``need_group`` (or ``ALL``) and ``academic_year``, zeros included.
 
     ``placed`` comes from ``placed_pupils``, ``unmet`` is the plan's table.
     Columns: ``pupils`` (placed), ``unmet``, ``independent`` (of those placed), all in pupils;
@@ -92,13 +95,16 @@ def area_figures(placed: pd.DataFrame, unmet: pd.DataFrame, case: Case) -> pd.Da
         raise KeyError(f"areas in the plan but not in the case: {', '.join(sorted(lost)[:10])}")
     zones = [figures, figures.assign(zone_id=figures["zone_id"].map(council)), figures.assign(zone_id=ALL)]
     groups = [frame for zone in zones for frame in (zone, zone.assign(need_group=ALL))]
-    return pd.concat(groups).groupby(["zone_id", "need_group", "academic_year"], as_index=False).sum()
+    total = pd.concat(groups).groupby(["zone_id", "need_group", "academic_year"]).sum()
+    present = [total.index.unique(level) for level in ("need_group", "academic_year")]
+    everywhere = pd.MultiIndex.from_product([[*council.index, *case.councils["council_code"], ALL], *present], names=total.index.names)
+    return total.reindex(everywhere, fill_value=0.0).reset_index()
 
 
 def flows(placed: pd.DataFrame) -> pd.DataFrame:
     """Pupils by ``area_id``, ``setting_id`` and ``academic_year``, all need groups together, for flows of at least five pupils."""
     located = placed[~placed["kind"].isin(UNLOCATED_KINDS)]
-    total = located.groupby(["area_id", "setting_id", "academic_year"], as_index=False)["pupils"].sum()
+    total = located.groupby(["area_id", "setting_id", "academic_year"])["pupils"].sum().reset_index()
     return total[total["pupils"] >= FLOW_PUPILS].reset_index(drop=True)
 
 
@@ -111,9 +117,9 @@ def setting_use(tables: PlanTables) -> pd.DataFrame:
 def project_list(projects: pd.DataFrame, case: Case) -> pd.DataFrame:
     """One row per project of a plan, in the order of opening and then of size, with words in place of codes.
 
-    Columns: ``number`` (1 = first), ``project_id``, ``name``, ``kind``, ``council``, ``where`` (setting or "New site"), ``for_whom``,
-    ``phases``, ``opens`` (academic year of the first places), ``stages`` (each opening and its places), ``places``, ``capital_gbp``,
-    ``decision``, ``easting_m``, ``northing_m``.
+    Columns: ``number`` (1 = first), ``project_id``, ``name``, ``kind``, ``council``, ``where`` (setting; "New site" or
+    "Mainstream school" when it is not among the settings), ``for_whom``, ``phases``, ``opens`` (academic year of the first places),
+    ``stages`` (each opening and its places), ``places``, ``capital_gbp``, ``decision``, ``easting_m``, ``northing_m``.
     """
     setting = case.settings.set_index("setting_id")["name"].to_dict()
     council = case.councils.set_index("council_code")["council_name"].to_dict()
@@ -128,7 +134,7 @@ def project_list(projects: pd.DataFrame, case: Case) -> pd.DataFrame:
                 "name": first["name"],
                 "kind": PROJECT_KINDS[first["kind"]],
                 "council": council[first["council_code"]],
-                "where": setting.get(first["site_id"], "New site"),
+                "where": setting.get(first["site_id"]) or NO_SETTING.get(first["kind"], "New site"),
                 "for_whom": ", ".join(NEED_GROUPS[code] for code in split_codes(first["need_groups"])),
                 "phases": ", ".join(PHASE_NAMES[code] for code in split_codes(first["phases"])),
                 "opens": first["opens_academic_year"],
