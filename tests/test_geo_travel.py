@@ -172,7 +172,7 @@ def test_offsets_of_links_add_up_along_every_edge() -> None:
     assert network.edge_mm.sum() == links.length_mm.sum()
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 10_000), two_way=st.booleans())
 def test_triangle_symmetry_and_more_speed(seed: int, two_way: bool) -> None:
     links = _links(across=10, seed=seed, two_way=two_way)
