@@ -99,7 +99,12 @@ def _tables(case: Case, built: tuple[str, ...], near_share: float, unmet_share: 
         funding=_shaped("funding", case.funds.assign(allocated_gbp=case.funds["amount_gbp"], **no_carry)),
         payments=_shaped("payments", spent.assign(fund_id=case.funds["fund_id"].iloc[0])),
         travel=_travel(case, where),
-        costs=_shaped("costs", pd.concat([years.assign(item="places", is_cash=True), years.assign(item="unmet", is_cash=False)])),
+        costs=_shaped(
+            "costs",
+            pd.concat(
+                [years.assign(item="places", is_cash=True, in_objective=True), years.assign(item="unmet", is_cash=False, in_objective=True)]
+            ),
+        ),
     )
 
 

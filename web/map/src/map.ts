@@ -16,8 +16,8 @@ export const MOST_SITES = 1000;
 /** With more councils than this, names show only from close by. */
 const MOST_NAMED = 30;
 
-/** Room for the legend, on screens that have it. */
-const LEGEND_PX = 250;
+/** Room for the legend where it lies on the map. */
+const LEGEND_PX = { width: 265, height: 245 };
 
 const EMPTY: GeoJSON.FeatureCollection = { type: "FeatureCollection", features: [] };
 
@@ -34,7 +34,6 @@ export class PlanMap {
       container,
       style: { version: 8, sources: {}, layers: [{ id: "paper", type: "background", paint: { "background-color": "#e8ecef" } }] },
       bounds: extent(data),
-      fitBoundsOptions: { padding: { top: 20, bottom: 20, right: 50, left: container.clientWidth > 3 * LEGEND_PX ? LEGEND_PX : 20 } },
       attributionControl: false,
       dragRotate: false,
       pitchWithRotate: false,
@@ -47,6 +46,7 @@ export class PlanMap {
     map.addControl(new NavigationControl({ showCompass: false }), "top-right");
     map.addControl(new ScaleControl({ unit: "metric", maxWidth: 120 }), "bottom-right");
     await map.once("load");
+    fitBesideLegend(map, extent(data));
     const made = new PlanMap(map, data);
     made.addLayers();
     return made;
@@ -54,6 +54,7 @@ export class PlanMap {
 
   private addLayers(): void {
     const { map, data } = this;
+    const home = map.getZoom();
     map.setMissingStyleImageResolver((id) => {
       const [state, number] = id.split("-");
       map.addImage(id, projectSymbol(state === "open", number), { pixelRatio: 2 });
@@ -86,7 +87,7 @@ export class PlanMap {
       minzoom: data.about.sites.name.length > MOST_SITES ? 7 : 0,
       layout: {
         "icon-image": ["get", "kind"],
-        "icon-size": ["interpolate", ["linear"], ["zoom"], 5, ["*", 0.28, ["get", "size"]], 8, ["*", 0.6, ["get", "size"]], 11, ["get", "size"]],
+        "icon-size": ["interpolate", ["linear"], ["zoom"], home, ["*", 0.6, ["get", "size"]], home + 2.5, ["get", "size"]],
         "icon-allow-overlap": true,
         "icon-ignore-placement": true,
         "symbol-sort-key": ["-", 0, ["get", "size"]],
@@ -112,7 +113,7 @@ export class PlanMap {
         "icon-anchor": "bottom",
         "icon-allow-overlap": true,
         "icon-ignore-placement": true,
-        "icon-size": few ? ["interpolate", ["linear"], ["zoom"], 5, 0.5, 9, 1] : ["interpolate", ["linear"], ["zoom"], 5, 0.15, 7, 0.3, 10, 1],
+        "icon-size": few ? ["interpolate", ["linear"], ["zoom"], home, 0.75, home + 2, 1] : ["interpolate", ["linear"], ["zoom"], 5, 0.15, 7, 0.3, 10, 1],
         "symbol-sort-key": ["-", 0, ["get", "index"]],
       },
     });
@@ -148,7 +149,7 @@ export class PlanMap {
     const { sites } = this.data.about;
     return points(sites.points, (i) => {
       const places = this.data.siteUse("places", variant, year, i) ?? 0;
-      return { kind: sites.kind[i], size: Math.min(Math.max(Math.sqrt(places / 120), 0.45), 1.4) };
+      return { kind: sites.kind[i], size: Math.min(Math.max(Math.sqrt(places / 100), 0.7), 1.4) };
     }, (i) => !sites.is_new[i]);
   }
 
@@ -209,6 +210,16 @@ function collection(shapes: GeoJSON.Geometry[]): GeoJSON.FeatureCollection {
 function points(at: [number, number][], properties: (i: number) => GeoJSON.GeoJsonProperties, keep: (i: number) => boolean = () => true): GeoJSON.FeatureCollection {
   const features = at.map((coordinates, id) => ({ type: "Feature", id, properties: properties(id), geometry: { type: "Point", coordinates } }) as GeoJSON.Feature);
   return { type: "FeatureCollection", features: features.filter((_, i) => keep(i)) };
+}
+
+/** Shows everything as large as it can be, right of the legend or below it. */
+function fitBesideLegend(map: LibreMap, bounds: LngLatBoundsLike): void {
+  const edges = { top: 25, bottom: 25, left: 25, right: 60 };
+  const onMap = getComputedStyle(document.getElementById("legend")!).position === "absolute";
+  const ways = onMap ? [{ ...edges, left: LEGEND_PX.width }, { ...edges, top: LEGEND_PX.height }] : [edges];
+  const zoom = (padding: typeof edges) => map.cameraForBounds(bounds, { padding })?.zoom ?? 0;
+  const padding = ways.reduce((best, other) => (zoom(other) > zoom(best) ? other : best));
+  map.fitBounds(bounds, { padding, animate: false });
 }
 
 function extent(data: PlanData): LngLatBoundsLike {
