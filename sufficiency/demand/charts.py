@@ -36,6 +36,7 @@ TARGET_TITLE: Final = {
     "special_state": "State special",
     "independent_nm": "Independent and non-maintained",
 }
+FIRST_TICK: Final = 2020
 QUANTILES: Final = (0.10, 0.25, 0.75, 0.90)
 
 
@@ -69,6 +70,7 @@ def fan_charts(
             axis.set_title(title, fontsize=9, loc="left")
             axis.set_ylim(bottom=0)
             axis.tick_params(labelsize=8)
+            axis.set_xticks(range(FIRST_TICK, forecast.januaries[-1] + 1, 5))
         axes.flat[0].legend(fontsize=7, frameon=False, loc="upper left")
         figure.suptitle(
             f"{name}: pupils with an EHC plan, each January (forecast from {forecast.origin}; bands hold 50 % and 80 %)", fontsize=11

@@ -17,7 +17,7 @@ of = "new"                 # "new": who arrive there in the year (new plans and 
 
 [[leaving]] change = 0.2   # share by which leaving rates change
 
-[request_rate] mode = "held"       # "held": new plans at the origin's rate; "rising": growing after the third year
+[request_rate] mode = "held"       # "held": at the origin's rate; "rising": on from that of the third year
 growth = 0.03                      # share a year, for "rising"
 
 [[housing]] councils = ["E10000003"]; homes = 500; start = 2026; end = 2035   # homes a year

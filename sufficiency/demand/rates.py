@@ -17,6 +17,7 @@ import pandas as pd
 
 from sufficiency.build.council_tables import LAST_AGE, WITH_NEEDS, tables
 from sufficiency.demand.pooling import pooled_factors, shrunk_shares
+from sufficiency.demand.population import read_population
 from sufficiency.sources import ehc_plans
 from sufficiency.sources.ehc_plans import CATEGORIES, ENGLAND
 from sufficiency.sources.sen2_history import NEEDS, History
@@ -70,11 +71,13 @@ def rates_at(data: Path, history: History, origin: int) -> Rates:
     names = sorted(set(regions))
     before, stock = (_by_single_age(data, completed[january], january, councils) for january in (origin - 1, origin))
     new = _january_ages(history, origin - 1, councils)
+    residents = read_population(data, councils, [origin - 1]).at(origin)
+    pooled = _pooled_entries(new, residents[:, AGES[0] :] - stock.sum(axis=(2, 3)), regions)
     leaving = _leaving(history, origin, councils, regions, before, stock, new)
     mix = _need_mix(history, origin - 1, councils)
     affinity = _affinity(stock)
-    entries = new[:, :, None, :] * mix[..., None] * affinity[None]
-    entries *= np.divide(new.sum(axis=2), np.maximum(entries.sum(axis=(2, 3)), LEAST))[..., None, None]
+    entries = pooled[:, :, None, :] * mix[..., None] * affinity[None]
+    entries *= np.divide(pooled.sum(axis=2), np.maximum(entries.sum(axis=(2, 3)), LEAST))[..., None, None]
     place = np.array([names.index(region) for region in regions])
     moves = _moves(before.sum(axis=2), stock.sum(axis=2), new, leaving, place, len(names), affinity)
     recoding = _recoding(stock, entries, leaving)
@@ -83,6 +86,7 @@ def rates_at(data: Path, history: History, origin: int) -> Rates:
         f"Leaving rates: plans of January {origin - 1} and new plans of {origin - 1} less plans of January {origin}, by age over England; "
         "councils by their ceased plans, pooled towards region and England",
         "Moves between placements: the fewest that turn one January into the next, by age and region pooled towards England (net moves)",
+        f"New plans of {origin - 1}: rates of residents without a plan by age group, pooled from council towards region and England",
         f"Needs of new plans: {origin - 1} by council and age, pooled towards England",
         f"Primary needs change with age as they differ between ages in January {origin}, the only January with needs by council",
     )
@@ -121,6 +125,26 @@ def _january_ages(history: History, year: int, councils: list[str]) -> Figures:
         for place in range(len(AGES)):
             result[:, min(max(place + shift, 0), len(AGES) - 1)] += share * started[:, place]
     return result
+
+
+def _pooled_entries(new: Figures, without_plan: Figures, regions: list[str]) -> Figures:
+    """New plans [council, age, category] at rates of residents without a plan that are pooled by age group.
+
+    England's rate at each age times the council's factor for the age group (council -> region -> England); placements
+    as in ``new``; England's new plans at each age stay as counted.
+    """
+    people = without_plan.clip(min=1.0)
+    expected = new.sum(axis=(0, 2)) / people.sum(axis=0) * people
+    pooled = np.zeros(people.shape)
+    for group in range(len(LAST_AGE)):
+        ages = np.flatnonzero(group == GROUP_OF_AGE)
+        factor = pooled_factors(new[:, ages].sum(axis=(1, 2)), expected[:, ages].sum(axis=1), regions)
+        pooled[:, ages] = expected[:, ages] * factor[:, None]
+    pooled *= new.sum(axis=(0, 2)) / np.maximum(pooled.sum(axis=0), LEAST)
+    england = new.sum(axis=0) / np.maximum(new.sum(axis=(0, 2)), LEAST)[:, None]
+    total = new.sum(axis=2, keepdims=True)
+    shares = np.where(total > 0, new / np.maximum(total, LEAST), england[None])
+    return np.asarray(pooled[..., None] * shares)
 
 
 def _leaving(

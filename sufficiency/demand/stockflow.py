@@ -5,7 +5,7 @@ One step from January to January, by council, age, need and placement:
     stock'[a] = stock[a-1] (1 - leaving[a]) moves[a] + m entries[a] residents without a plan'[a] / residents without a plan[a]
 
 ``m`` is the council's entry multiplier: in the first three years it makes the council's plans follow their path; after
-that England's multiplier is held and a council's own deviation from it fades by a fifth a year.
+that its rise above the origin's rate (1), and a council's own deviation from England, fade by a fifth a year.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ def calibrate(rates: Rates, population: Population, targets: Targets, years: int
             if year == fitted_years:
                 england = float((multiplier * entering.sum(axis=(1, 2, 3))).sum() / entering.sum())
         else:
-            multiplier = england * (multipliers[fitted_years - 1] / england) ** (FADING ** (year - fitted_years))
+            fade = FADING ** (year - fitted_years)
+            multiplier = (1 + (england - 1) * fade) * (multipliers[fitted_years - 1] / england) ** fade
         multipliers.append(multiplier)
         grown = stayed + multiplier[:, None, None, None] * entering
         if year <= fitted_years:
@@ -96,12 +97,16 @@ def project(rates: Rates, population: Population, calibration: Calibration, leve
     """The forecast under levers [year (0 = origin), council, age, need, category]."""
     effects = [effect for lever in levers for effect in lever.effects]
     held = any(lever.request_rate == "held" for lever in levers)
-    rising = float(np.prod([1 + lever.growth for lever in levers if lever.request_rate == "rising"]))
+    rising = any(lever.request_rate == "rising" for lever in levers)
+    growth = sum(lever.growth for lever in levers if lever.request_rate == "rising")
     stock, cells = rates.stock, [rates.stock]
     for year in range(1, len(calibration.multiplier) + 1):
         stayed, entering = _step(rates, population, stock, year, effects)
-        multiplier = np.ones(len(rates.councils)) if held else calibration.multiplier[year - 1]
-        multiplier = multiplier * rising ** max(year - calibration.path_years, 0)
+        multiplier = calibration.multiplier[year - 1]
+        if held:
+            multiplier = np.ones(len(rates.councils))
+        elif rising and year > calibration.path_years:
+            multiplier = calibration.multiplier[calibration.path_years - 1] * (1 + growth) ** (year - calibration.path_years)
         stock = _corrected(stayed + multiplier[:, None, None, None] * entering, calibration.factors[year - 1])
         cells.append(stock)
     return np.stack(cells)
