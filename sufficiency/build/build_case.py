@@ -15,16 +15,17 @@ from sufficiency.assumptions import Assumptions, default_assumptions
 from sufficiency.build import demand_notes
 from sufficiency.build.candidate_projects import candidate_projects, location_factors
 from sufficiency.build.case_supply import case_placements, case_pools, case_settings
-from sufficiency.build.gravity import residence_margins
+from sufficiency.build.gravity import Floats, residence_margins
 from sufficiency.build.partnerships import chosen_councils
-from sufficiency.build.programmes import Programme, council_weights, funds_table, read_programme
+from sufficiency.build.programmes import council_weights, funds_table, read_programme
 from sufficiency.build.residents import completed_totals, council_placements, published_totals, pupils_table
-from sufficiency.build.small_area_split import area_shares, areas_table
+from sufficiency.build.small_area_split import LEVELS, area_shares, areas_table
 from sufficiency.build.suitability import suitability_table
 from sufficiency.build.supply import KINDS, Supply, supply_of_england
 from sufficiency.build.supply_notes import supply_notes
 from sufficiency.case import Case, Source, validated
 from sufficiency.sources import gias
+from sufficiency.sources.ehc_plans import ENGLAND
 from sufficiency.sources.files import find, provenance
 from sufficiency.sources.small_areas import lsoas
 from sufficiency.tables.problems import InputError, InputProblem
@@ -38,6 +39,7 @@ RELEASES: Final = (
 )  # fmt: skip
 """Releases that a case is made from, beside the register of schools."""
 GROWTH_YEARS: Final = 3
+"""Growth of plans for the split of the money is counted over these years to the base January."""
 LONGEST_JOURNEY_MIN: Final = 180.0
 """Placements beyond the limit keep a journey up to this; the estimate is not trusted further."""
 
@@ -64,7 +66,10 @@ def build_case(
     say = progress or (lambda _: None)
     about = read_programme(programme)
     assumptions = default_assumptions().override(overrides or {}, "the request", "overrides")
+    if level not in LEVELS:
+        raise InputError([InputProblem("level", "no such level", f"Give one of {', '.join(LEVELS)}.", value=level)])
     codes, title = chosen_councils(data, councils, region, partnership, england)
+    own_projects = None if projects_file is None else _own_projects(projects_file, codes)
 
     say("reading pupils and areas")
     placements = council_placements(data, about.base_january, assumptions)
@@ -75,26 +80,27 @@ def build_case(
 
     say("pupils of the case")
     areas = msoas[msoas["council_code"].isin(codes)] if level == "msoa" else areas_table(data, level, codes)
-    base_year = academic_year(about.base_january - 1)
     pupils = pupils_table(data, about.base_january, about.academic_years, level, codes, assumptions)
 
     say("settings and placements of the case")
-    cells = _cells_of_base_year(pupils, base_year)
-    members = _members(data, level, codes, assumptions)
+    cells = _cells_of_year(pupils, academic_year(about.base_january - 1))
     councils_of_case = _councils(areas, supply, assumptions)
-    placed = case_placements(supply, msoas, members, cells, codes)
+    placed = case_placements(supply, msoas, _members(data, level, codes, assumptions), cells, codes)
     pools = case_pools(supply, placed, codes, assumptions)
     settings = case_settings(supply, pools, councils_of_case)
 
-    say("candidate projects" if projects_file is None else "reading projects")
-    first_year = financial_year(start_of(about.academic_years[0]))
-    if projects_file is None:
+    say("candidate projects")
+    if own_projects is None:
+        first_year = financial_year(start_of(about.academic_years[0]))
         everyone = pd.concat([supply.placed, supply.unlocated.assign(setting_id=None)], ignore_index=True)
         projects = candidate_projects(codes, msoas, supply.settings, register, everyone, first_year, assumptions)
     else:
-        projects = _own_projects(projects_file, codes, pools)
+        projects = _with_known_pools(own_projects, pools, str(projects_file))
 
-    say("journeys")
+    say("money and journeys")
+    published, completed = published_totals(data, about.base_january), completed_totals(data, about.base_january)
+    earlier = published_totals(data, about.base_january - GROWTH_YEARS)
+    funds = funds_table(about, _weights(_plans(completed), _plans(earlier), msoas, margins, register), codes)
     travel = _travel(areas, settings, pools, projects, placed, assumptions)
     case = Case(
         name=f"{title}: {about.title}",
@@ -110,12 +116,12 @@ def build_case(
         pools=validated("pools", pools),
         placements=validated("placements", placed),
         projects=validated("projects", projects),
-        funds=validated("funds", funds_table(about, _weights(data, about, msoas, margins, register), codes)),
+        funds=validated("funds", funds),
         travel=validated("travel", travel),
         suitability=suitability_table(),
         assumptions=assumptions,
         sources=tuple(_sources(data, projects_file)),
-        totals=_totals(data, about.base_january, codes),
+        totals={"published": _of_case(published, codes), "completed": _of_case(completed, codes)},
         notes=(
             *demand_notes.notes(data, about.base_january, [start_of(year) + 1 for year in about.academic_years], codes),
             *supply_notes(about, supply, projects_file is None, assumptions),
@@ -130,9 +136,9 @@ def _placed(placements: pd.DataFrame) -> pd.DataFrame:
     return placements[placements["category"].isin([*KINDS, "unlocated_ap"])]
 
 
-def _cells_of_base_year(pupils: pd.DataFrame, base_year: str) -> pd.Series:
-    """Pupils placed in the base year by area_id, need_group and phase."""
-    base = pupils[pupils["academic_year"].eq(base_year)]
+def _cells_of_year(pupils: pd.DataFrame, year: str) -> pd.Series:
+    """Pupils placed in an academic year by area_id, need_group and phase."""
+    base = pupils[pupils["academic_year"].eq(year)]
     groups = base["need"].map(GROUP_OF_NEED).rename("need_group")
     return base.groupby(["area_id", groups, "phase"])["pupils_placed"].sum()
 
@@ -157,22 +163,25 @@ def _councils(areas: pd.DataFrame, supply: Supply, assumptions: Assumptions) -> 
     return table.assign(unlocated_km=mean["km"].to_numpy() * factor, unlocated_minutes=mean["minutes"].to_numpy() * factor)
 
 
-def _own_projects(file: Path, councils: Sequence[str], pools: pd.DataFrame) -> pd.DataFrame:
-    """The user's project list for the councils of the case. Raises InputError for a pool that the case lacks, or for no project at all."""
+def _own_projects(file: Path, councils: Sequence[str]) -> pd.DataFrame:
+    """The user's project list for the councils of the case. Raises InputError for a faulty list, or one without any project of theirs."""
     table = read_table(file, "projects")
     table = table[table["council_code"].isin(list(councils))].reset_index(drop=True)
     if table.empty:
         raise InputError([InputProblem(file.name, "no project of the councils of the case", "Check council_code (ONS codes).")])
-    unknown = table["from_pool_id"].notna() & ~table["from_pool_id"].isin(pools["pool_id"])
+    return table
+
+
+def _with_known_pools(projects: pd.DataFrame, pools: pd.DataFrame, file: str) -> pd.DataFrame:
+    """The projects, once the pools that they convert, replace or keep are known to be in the case. Raises InputError."""
+    unknown = projects["from_pool_id"].notna() & ~projects["from_pool_id"].isin(pools["pool_id"])
     problems = [
-        InputProblem(
-            file.name, "no such pool in the case", "Give a pool_id of the case's pools.csv.", column="from_pool_id", value=str(pool)
-        )
-        for pool in table.loc[unknown, "from_pool_id"]
+        InputProblem(file, "no such pool in the case", "Give a pool_id of the case's pools.csv.", column="from_pool_id", value=str(pool))
+        for pool in projects.loc[unknown, "from_pool_id"]
     ]
     if problems:
         raise InputError(problems)
-    return table
+    return projects
 
 
 def _travel(
@@ -208,27 +217,27 @@ def _sites(settings: pd.DataFrame, pools: pd.DataFrame, projects: pd.DataFrame, 
     return sites.sort_values("limit_min").drop_duplicates("site_id", keep="last")
 
 
-def _weights(data: Path, about: Programme, msoas: pd.DataFrame, margins: Mapping[str, np.ndarray], register: pd.DataFrame) -> pd.Series:
-    """Weight of every council of England in the split of the money."""
+def _weights(now: pd.Series, before: pd.Series, msoas: pd.DataFrame, margins: Mapping[str, Floats], register: pd.DataFrame) -> pd.Series:
+    """Weight of every council of England in the split of the money; ``now`` and ``before``: plans of the base January and some years back.
+
+    A council without a count of the earlier January is taken to have grown as the others.
+    """
     residents = msoas.groupby("council_code")["population_0_25"].sum()
-    with_plan = sum(margins[kind].sum(axis=1) for kind in KINDS)
-    placed = pd.Series(with_plan, index=msoas["council_code"].to_numpy()).groupby(level=0).sum()
-    now = pd.Series({code: figures["ehc_plans"] for code, figures in completed_totals(data, about.base_january).items()}).reindex(
-        residents.index
-    )
-    then = pd.Series({code: figures["ehc_plans"] for code, figures in published_totals(data, about.base_january - GROWTH_YEARS).items()})
-    before = then.reindex(residents.index).astype(float)
-    usual = now[before.notna()].sum() / before.sum()
+    by_area = np.sum([margins[kind].sum(axis=1) for kind in KINDS], axis=0)
+    placed = pd.Series(by_area, index=msoas["council_code"].to_numpy()).groupby(level=0).sum()
+    now, before = now.reindex(residents.index), before.reindex(residents.index)
+    known = before.notna()
+    usual = now[known].sum() / before.sum() if known.any() else np.inf
     growth = now - before.fillna(now / usual)
     return council_weights(residents, placed, growth, location_factors(register).reindex(residents.index).fillna(1.0))
 
 
-def _totals(data: Path, january: int, councils: Sequence[str]) -> dict[str, Any]:
-    kept = [*councils, "England"]
-    return {
-        "published": {code: figures for code, figures in published_totals(data, january).items() if code in kept},
-        "completed": {code: figures for code, figures in completed_totals(data, january).items() if code in kept},
-    }
+def _plans(totals: Mapping[str, Mapping[str, float | None]]) -> pd.Series:
+    return pd.Series({code: figures["ehc_plans"] for code, figures in totals.items()}, dtype=float)
+
+
+def _of_case(totals: Mapping[str, Any], councils: Sequence[str]) -> dict[str, Any]:
+    return {code: totals[code] for code in [*councils, ENGLAND]}
 
 
 def _sources(data: Path, projects_file: Path | None) -> list[Source]:

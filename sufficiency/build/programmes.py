@@ -68,16 +68,16 @@ def read_programme(key: str) -> Programme:
 def council_weights(residents: pd.Series, placed: pd.Series, growth: pd.Series, location_factor: pd.Series) -> pd.Series:
     """Weight of each council in the split, summing to 1; all series are indexed by council code.
 
-    ``residents`` persons aged 0 to 25, ``placed`` pupils, ``growth`` new plans over three years (a fall counts as none),
-    ``location_factor`` building cost relative to England. Raises ValueError when the councils differ.
+    ``residents`` persons aged 0 to 25, ``placed`` pupils, ``growth`` new plans over three years (a fall counts as none; where nobody
+    grew, residents stand in), ``location_factor`` building cost relative to England. Raises ValueError when the councils differ.
     """
-    parts = {"residents": residents, "placed": placed, "growth": growth.clip(lower=0)}
+    grown = growth.clip(lower=0)
+    parts = {"residents": residents, "placed": placed, "growth": grown if grown.sum() > 0 else residents}
     if any(set(part.index) != set(residents.index) for part in (*parts.values(), location_factor)):
         raise ValueError("the figures of the split are for different councils")
-    mix = sum(WEIGHTS[name] * part.reindex(residents.index) / part.sum() for name, part in parts.items()) * location_factor.reindex(
-        residents.index
-    )
-    return pd.Series(mix / mix.sum())
+    mix = sum(WEIGHTS[name] * part.reindex(residents.index) / part.sum() for name, part in parts.items())
+    weighted = mix * location_factor.reindex(residents.index)
+    return pd.Series(weighted / weighted.sum())
 
 
 def whole_pounds(total: int, weights: pd.Series) -> pd.Series:

@@ -26,7 +26,7 @@ HEADINGS: Final[dict[str, tuple[str, str | None]]] = {
     "urn": ("URN", "urn"),
     "name": ("EstablishmentName", "establishment_name"),
     "establishment_type": ("TypeOfEstablishment (name)", "establishment_type"),
-    "establishment_status": ("EstablishmentStatus (name)", None),
+    "status": ("EstablishmentStatus (name)", None),
     "education_phase": ("PhaseOfEducation (name)", "education_phase"),
     "council_dfe": ("LA (code)", "la_code_dfe"),
     "age_low": ("StatutoryLowAge", "age_low"),
@@ -42,6 +42,7 @@ HEADINGS: Final[dict[str, tuple[str, str | None]]] = {
     "easting_m": ("Easting", "easting"),
     "northing_m": ("Northing", "northing"),
     "lsoa_code": ("LSOA (code)", "lsoa_code"),
+    "postcode": ("Postcode", None),
     "location_factor": ("LocationFactor", "sca_location_factor"),
     "location_flag": ("LocationFlag", "geo_flag"),
     **{f"sen_{i}": (f"SEN{i} (name)", None) for i in range(1, 14)},
@@ -57,8 +58,8 @@ NUMBERS: Final = (
     "base_roll_unit", "base_places_unit", "easting_m", "northing_m", "location_factor",
 )  # fmt: skip
 COLUMNS: Final = (
-    "urn", "name", "kind", "education_phase", "council_code", "age_low", "age_high", "capacity", "roll", "places_pru", "percentage_fsm",
-    "sen_needs", "base_roll", "base_places", "easting_m", "northing_m", "location", "location_factor",
+    "urn", "name", "kind", "status", "education_phase", "council_code", "age_low", "age_high", "capacity", "roll", "places_pru",
+    "percentage_fsm", "sen_needs", "base_roll", "base_places", "easting_m", "northing_m", "location", "postcode", "location_factor",
 )  # fmt: skip
 
 KIND_OF_TYPE: Final[dict[str, str]] = {
@@ -104,9 +105,9 @@ SAME_SPOT_M: Final = 150.0
 def register(data: Path) -> pd.DataFrame:
     """The best register of the data folder, open establishments only, one row per URN.
 
-    Returns COLUMNS: roll, capacity and places in pupils (empty = unknown), ``sen_needs`` need codes joined by ``|`` (empty = unknown),
-    ``base_roll`` and ``base_places`` of resourced provision and SEN unit together, coordinates in EPSG:27700 metres,
-    ``location`` = ``register`` or ``lsoa centroid`` (coordinates that were missing or wrong).
+    Returns COLUMNS: ``kind`` as in terms.SETTING_KINDS or ``mainstream``; roll, capacity and places in pupils (empty = unknown);
+    ``sen_needs`` need codes joined by ``|`` (empty = unknown); ``base_roll`` and ``base_places`` of resourced provision and SEN unit
+    together; coordinates in EPSG:27700 metres; ``location`` = ``register`` or ``lsoa centroid`` (coordinates missing or wrong).
     Raises InputError when there is no register or it lacks a column.
     """
     known, points = councils(data), lsoas(data)[["lsoa_code", "easting_m", "northing_m"]]
@@ -151,7 +152,8 @@ def read_register(path: Path, known: pd.DataFrame, centroids: pd.DataFrame) -> p
         remedy = "Give the register as the publisher writes it (edubasealldata*.csv)."
         raise InputError([InputProblem(path.name, "column is missing", remedy, row=1, column=heading) for heading in missing])
     table = raw.rename(columns=names).reindex(columns=list(HEADINGS))
-    table = table[table["establishment_status"].isna() | table["establishment_status"].isin(OPEN)].copy()
+    table["status"] = table["status"].astype(object).fillna(OPEN[0])
+    table = table[table["status"].isin(OPEN)].copy()
     for column in NUMBERS:
         table[column] = pd.to_numeric(table[column], errors="coerce")
     table["kind"] = table["establishment_type"].map(KIND_OF_TYPE)
