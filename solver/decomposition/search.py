@@ -36,6 +36,7 @@ FIRST_STEPS, NEXT_STEPS = 400, 200
 SMALL_STEP = 0.1
 """First step of an ascent that begins near its goal."""
 MOST_CANDIDATES = 30
+VERTEX_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def decompose(
     if fixed is not None:
         best = _priced(search, fixed, None)
     else:
-        start = ascend(problem, blocks, steps=FIRST_STEPS, stop=lambda: search.left() <= 0)
+        start = ascend(problem, blocks, steps=FIRST_STEPS, stop=search.budget.interrupted)
         dual = search.master.core_dual(start.prices)
         _add_cut(search, start)
         search.lower = dual.core_part + _value(start)
@@ -123,7 +124,7 @@ def _best_candidate(search: _Search, prices: Prices, candidates: Sequence[Decisi
         if number < len(waiting):
             decisions = waiting[number]
         else:
-            options = _options_with_cuts(search, best.decisions if best else None)
+            options = _options_with_cuts(search)
             search.lower = max(search.lower, options.bound)
             if options.x is None:
                 break
@@ -155,7 +156,7 @@ def _priced(search: _Search, decisions: Decisions, prices: Prices | None) -> _Ca
         fixed=decisions,
         begin=prices,
         first_step=0.2 if prices is None else SMALL_STEP,
-        stop=lambda: search.left() <= 0,
+        stop=search.budget.interrupted,
     )
     dual = search.master.core_dual(ascent.prices, decisions)
     _add_cut(search, ascent)
@@ -171,7 +172,7 @@ def _add_cut(search: _Search, ascent: Ascent) -> None:
     search.master.cuts.append(search.master.cut(ascent.prices, _value(ascent)))
 
 
-def _options_with_cuts(search: _Search, known: Decisions | None) -> ModelSolution:
+def _options_with_cuts(search: _Search) -> ModelSolution:
     """The core with all cuts: minimise the largest of the cuts over the options and what belongs to them."""
     master, arrays = search.master, search.master.arrays
     kept = master.core_rows()
@@ -217,7 +218,9 @@ def _flows(search: _Search, best: _Candidate, known_flows: Sequence[Flows]) -> t
         out_of_time=search.left,
         begin=(best.dual, _value(best.ascent)),
     )
-    core, x = master.core, converged.x
+    # a vertex mixes few responses, so that most cells go to one pool
+    vertex = master.lp.vertex(VERTEX_SECONDS)
+    core, x = master.core, converged.x if vertex is None else vertex
     return (
         Solution(
             termination=Termination.GAP_REACHED,

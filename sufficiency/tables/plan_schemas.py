@@ -156,6 +156,7 @@ class PlanCosts(Table):
     gbp: Series[float] = column("Undiscounted amount of the year", "GBP")
     present_value_gbp: Series[float] = column("Discounted to the first planning year, the tail included", "GBP, present value")
     is_cash: Series[bool] = column("false for weights that steer the plan but are no money", "true or false")
+    in_objective: Series[bool] = column("false for lines shown beside the objective, not in it", "true or false")
 
 
 PLAN_SCHEMAS: Final[dict[str, type[Table]]] = {

@@ -1,0 +1,223 @@
+"""plan_case(): the whole way from a case to an audited plan, as a straight list of steps."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Any
+
+from solver.decomposition.master import no_decisions
+from solver.result import Decisions, Progress, Solution
+from solver.rules import cheapest_first
+from solver.solve import SolveOptions, solve
+from sufficiency.case import Case
+from sufficiency.formulate import Formulation, formulate, with_floor
+from sufficiency.plan import Plan, PlanTables
+from sufficiency.request import PlanRequest
+from sufficiency.results import plan_tables
+from sufficiency.terms import INDEPENDENT_KINDS
+
+DISPLACEMENT_SHOWN = (0.2, 0.4, 0.7, 1.0)
+TAILS_SHOWN = (0, 10, 20)
+INDEPENDENT = sorted(INDEPENDENT_KINDS - {"unlocated_ap"})
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class _Worlds:
+    """The three solved worlds: what is committed, the planner's rule, and the plan."""
+
+    counterfactual: Solution
+    rule: Solution
+    plan: Solution
+
+
+def plan_case(
+    case: Case,
+    request: PlanRequest | None = None,
+    *,
+    inputs: dict[str, str] | None = None,
+    progress: Say | None = None,
+    interrupted: Callable[[], bool] = lambda: False,
+) -> Plan:
+    """Plan a case. ``inputs``: sha256 by file, kept with the plan. Raises InputError for a bad request."""
+    asked, say, began = request or PlanRequest(), progress or (lambda _: None), _Clock()
+    case = _with_assumptions(case, asked)
+    say("Formulating")
+    formulation = formulate(case, asked.scenario)
+    say(f"  {formulation.problem.size()}")
+    formulation, worlds = _solve_worlds(formulation, asked, say, interrupted)
+    say("Writing the tables of the three worlds")
+    plan = plan_tables(formulation, worlds.plan)
+    counterfactual = plan_tables(formulation, worlds.counterfactual)
+    rule = plan_tables(formulation, worlds.rule)
+    sensitivity = _sensitivity(formulation, worlds, asked, say, interrupted) if asked.sensitivity and not interrupted() else []
+    summary = _summary(case, asked, formulation, worlds, plan, counterfactual, rule, sensitivity, inputs or {}, began)
+    return Plan(summary, plan, counterfactual, rule)
+
+
+def _with_assumptions(case: Case, request: PlanRequest) -> Case:
+    if not request.assumptions:
+        return case
+    return replace(case, assumptions=case.assumptions.override(request.assumptions, "the request", "request"))
+
+
+def _solve_worlds(
+    formulation: Formulation, request: PlanRequest, say: Say, interrupted: Callable[[], bool]
+) -> tuple[Formulation, _Worlds]:
+    how = _options(request, say, interrupted)
+    say("Counterfactual: committed projects only")
+    committed = no_decisions(formulation.problem)
+    counterfactual = solve(formulation.problem, how, fixed=committed)
+    formulation = with_floor(formulation, counterfactual.flows)
+    say("Rule: cheapest GBP per place first")
+    decisions = cheapest_first(formulation.problem)
+    rule = _held(formulation, counterfactual, decisions, how)
+    say("Plan")
+    plan = solve(formulation.problem, how, known_flows=[counterfactual.flows], candidates=[decisions])
+    # the plan is never worse than what is known without it
+    for known in (rule, counterfactual):
+        if known.upper <= plan.upper:
+            plan = replace(known, lower=min(plan.lower, known.upper), termination=plan.termination, log=plan.log)
+    return formulation, _Worlds(counterfactual, rule, plan)
+
+
+def _held(formulation: Formulation, counterfactual: Solution, decisions: Decisions, how: SolveOptions) -> Solution:
+    """The cost of given options, or the counterfactual itself when they are its own."""
+    committed = no_decisions(formulation.problem)
+    if (decisions.start == committed.start).all() and (decisions.modules == committed.modules).all():
+        return counterfactual
+    return solve(formulation.problem, how, known_flows=[counterfactual.flows], fixed=decisions)
+
+
+def _options(request: PlanRequest, say: Say, interrupted: Callable[[], bool]) -> SolveOptions:
+    def report(progress: Progress) -> None:
+        plan = f"plan {progress.upper / 1e6:,.1f}m" if progress.upper < float("inf") else "no plan yet"
+        say(f"  {progress.seconds:6.1f} s  {progress.phase:<8} {plan}, bound {progress.lower / 1e6:,.1f}m")
+
+    return SolveOptions(
+        gap=request.gap,
+        seconds=request.time_limit_s,
+        threads=request.threads,
+        seed=request.seed,
+        backend=request.backend,
+        interrupted=interrupted,
+        report=report,
+    )
+
+
+def _sensitivity(
+    formulation: Formulation, worlds: _Worlds, request: PlanRequest, say: Say, interrupted: Callable[[], bool]
+) -> list[dict[str, Any]]:
+    """The saving of the same projects at other displacement shares and tails."""
+    how = replace(_options(request, lambda _: None, interrupted), gap=max(request.gap, 1e-3))
+    rows = []
+    for share in DISPLACEMENT_SHOWN:
+        say(f"Sensitivity: displacement {share:.0%}")
+        overrides = {"displacement.share": share}
+        rows.append({"what": "displacement.share", "value": share, **_saving_with(formulation, worlds, overrides, how)})
+    for tail in TAILS_SHOWN:
+        say(f"Sensitivity: {tail} years after the horizon")
+        overrides = {"time.tail_years": tail}
+        rows.append({"what": "time.tail_years", "value": tail, **_saving_with(formulation, worlds, overrides, how)})
+    return rows
+
+
+def _saving_with(formulation: Formulation, worlds: _Worlds, overrides: dict[str, Any], how: SolveOptions) -> dict[str, float]:
+    case = formulation.case
+    unchanged = all(case.assumptions.number(name) == value for name, value in overrides.items())
+    if unchanged:
+        return {"saving_gbp": worlds.counterfactual.upper - worlds.plan.upper}
+    changed = replace(case, assumptions=case.assumptions.override(overrides, "sensitivity"))
+    other = formulate(changed, formulation.scenario)
+    counterfactual = worlds.counterfactual if "displacement.share" in overrides else solve(other.problem, how, fixed=no_decisions(other.problem))
+    other = with_floor(other, counterfactual.flows)
+    held = _held(other, counterfactual, worlds.plan.decisions, how)
+    return {"saving_gbp": counterfactual.upper - held.upper}
+
+
+def _summary(
+    case: Case,
+    request: PlanRequest,
+    formulation: Formulation,
+    worlds: _Worlds,
+    plan: PlanTables,
+    counterfactual: PlanTables,
+    rule: PlanTables,
+    sensitivity: list[dict[str, Any]],
+    inputs: dict[str, str],
+    began: _Clock,
+) -> dict[str, Any]:
+    """What plan.json holds. Costs are those of the tables, so that anyone can add them up."""
+    objective, without, by_rule = (_objective(tables) for tables in (plan, counterfactual, rule))
+    bound = min(worlds.plan.lower, objective)
+    new = plan.projects[plan.projects["decision"] == "open"]
+    return {
+        "case": case.name,
+        "programme": case.programme,
+        "price_base": case.price_base,
+        "academic_years": list(case.academic_years),
+        "scenario": request.scenario,
+        "termination": str(worlds.plan.termination),
+        "objective_gbp": objective,
+        "bound_gbp": bound,
+        "gap_of_cost": (objective - bound) / abs(objective) if objective else 0.0,
+        "gap_of_saving": (objective - bound) / (without - bound) if without - bound > 1.0 else 0.0,
+        "counterfactual_gbp": without,
+        "saving_gbp": without - objective,
+        "cash_saving_gbp": _objective(counterfactual, cash_only=True) - _objective(plan, cash_only=True),
+        "rule_gbp": by_rule,
+        "rule_saving_gbp": without - by_rule,
+        "capital_gbp": float(plan.projects["capital_gbp"].sum()),
+        "new_places": float(new.loc[new["effect"] != "improve", "places"].sum()),
+        "independent_avoided": _difference(counterfactual, plan),
+        "independent_avoided_gbp": _independent_gbp(counterfactual, plan),
+        "unmet": _by_year(plan.needs, ["unmet"], case),
+        "unmet_without": _by_year(counterfactual.needs, ["unmet"], case),
+        "latent": _by_year(plan.needs, ["latent"], case),
+        "sensitivity": sensitivity,
+        "size": formulation.problem.size(),
+        "travel_source": "road" if (case.travel["status"] == "road").any() else str(case.travel["status"].mode().get(0, "none")),
+        "notes": list(case.notes),
+        "assumptions_changed": case.assumptions.changed(),
+        "log": [vars(line) for line in worlds.plan.log],
+        "wall_s": round(time.monotonic() - began.wall, 2),
+        "cpu_s": round(time.process_time() - began.cpu, 2),
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "seed": request.seed,
+        "inputs": inputs,
+        "version": version("sufficiency"),
+    }
+
+
+class _Clock:
+    """Wall and processor seconds at the start."""
+
+    def __init__(self) -> None:
+        self.wall, self.cpu = time.monotonic(), time.process_time()
+
+
+def _objective(tables: PlanTables, *, cash_only: bool = False) -> float:
+    costs = tables.costs[tables.costs["in_objective"]]
+    return float((costs[costs["is_cash"]] if cash_only else costs)["present_value_gbp"].sum())
+
+
+def _by_year(needs: Any, columns: list[str], case: Case) -> dict[str, float]:
+    sums = needs.groupby("academic_year")[columns].sum().sum(axis=1)
+    return {year: float(sums.get(year, 0.0)) for year in case.academic_years}
+
+
+def _difference(counterfactual: PlanTables, plan: PlanTables) -> dict[str, float]:
+    before, after = (tables.needs.groupby("academic_year")[INDEPENDENT].sum().sum(axis=1) for tables in (counterfactual, plan))
+    return {str(year): float(value) for year, value in before.sub(after, fill_value=0.0).items()}
+
+
+def _independent_gbp(counterfactual: PlanTables, plan: PlanTables) -> dict[str, float]:
+    before, after = (
+        tables.costs[tables.costs["item"] == "independent_places"].set_index("year")["gbp"] for tables in (counterfactual, plan)
+    )
+    return {str(year): float(value) for year, value in before.sub(after, fill_value=0.0).items()}
