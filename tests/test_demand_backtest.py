@@ -16,6 +16,7 @@ from sufficiency.demand.intervals import error_model
 from sufficiency.demand.rules import simple_forecasts
 from sufficiency.demand.statement import bars
 from sufficiency.demand.targets import BY_MEASURE, TARGETS, Forecaster
+from sufficiency.demand.tuning import tuning_table
 from sufficiency.sources.sen2_history import area_of, read_history
 
 needs_data = pytest.mark.skipif("SUFFICIENCY_DATA" not in os.environ, reason="SUFFICIENCY_DATA is unset: needs the published releases")
@@ -83,10 +84,20 @@ def test_areas_are_one_boundary_set_and_nobody_is_lost(forecaster: Forecaster) -
 @needs_data
 def test_files_are_written_whole(tmp_path: Path) -> None:
     summary = run_backtest(Path(os.environ["SUFFICIENCY_DATA"]), tmp_path / "out")
-    assert {"backtest.csv", "bars.csv", "areas.csv", "accuracy.md", "charts/errors.png", "charts/coverage.png"} <= set(summary.files)
+    tables = {"backtest.csv", "pooled.csv", "bars.csv", "areas.csv", "tuning.csv", "error_models.csv"}
+    assert {*tables, "accuracy.md", "charts/errors.png", "charts/coverage.png"} == set(summary.files)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     assert "independent_nm" in summary.text
     assert (tmp_path / "out" / "charts" / "errors.png").stat().st_size > 10_000
+
+
+@needs_data
+def test_the_settings_are_the_best_or_tie_with_it_on_januaries_to_2021(forecaster: Forecaster) -> None:
+    table = tuning_table(forecaster)
+    for series, rows in table.groupby("series"):
+        chosen = rows[rows["chosen"]]
+        assert len(chosen) == 1, series
+        assert float(chosen["mape"].iloc[0]) <= 1.002 * rows["mape"].min(), series
 
 
 def test_simple_rules_do_what_their_names_say() -> None:

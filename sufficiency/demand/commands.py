@@ -21,6 +21,7 @@ from sufficiency.demand.own_rates import moves_to_show, own_counts, placements_t
 from sufficiency.demand.scap import scap_table
 from sufficiency.demand.statement import accuracy_statement, assumptions_text, bars
 from sufficiency.demand.targets import Forecaster
+from sufficiency.demand.tuning import tuning_table
 from sufficiency.sources import ehc_plans
 from sufficiency.sources.boundaries import councils as all_councils
 from sufficiency.sources.boundaries import resolve_councils
@@ -77,14 +78,20 @@ def run_forecast(
 
 
 def run_backtest(data: Path, out: Path, progress: Callable[[str], None] | None = None) -> Summary:
-    """Write backtest.csv, pooled.csv, bars.csv, areas.csv (scored areas and exclusions), error_models.csv, accuracy.md and charts."""
-    test = back_test(Forecaster.from_data(data), progress)
+    """Write backtest.csv, pooled.csv, bars.csv, areas.csv (scored areas and exclusions), tuning.csv, error_models.csv,
+    accuracy.md and charts."""
+    forecaster = Forecaster.from_data(data)
+    test = back_test(forecaster, progress)
     checked = bars(test)
+    if progress:
+        progress("Settings on Januaries to 2021")
+    tuning = tuning_table(forecaster)
     with _whole(out) as work:
         _write(test.scores, work / "backtest.csv")
         _write(test.pooled, work / "pooled.csv")
         _write(checked, work / "bars.csv")
         _write(test.areas, work / "areas.csv")
+        _write(tuning, work / "tuning.csv")
         test.models.to_csv(work / "error_models.csv", index=False, lineterminator="\n")
         (work / "accuracy.md").write_text(accuracy_statement(test), encoding="utf-8")
         backtest_charts(test.scores, test.pooled, work / "charts")

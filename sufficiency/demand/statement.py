@@ -39,7 +39,7 @@ def bars(test: BackTest) -> pd.DataFrame:
     for (target, band), limits in BARS.items():
         for figure, by_horizon in limits.items():
             for horizon, limit in enumerate(by_horizon, start=1):
-                at_most(f"{figure}", target, band, horizon, limit, pooled(figure, target, horizon, band=band))
+                at_most(f"{figure} at most", target, band, horizon, limit, pooled(figure, target, horizon, band=band))
     for horizon in (1, 2, 3):
         for figure in ("mape", "wape"):
             limit = pooled(figure, "special_state", horizon, "blend_25_75") + STATE_SPECIAL_ALLOWANCE
