@@ -1,0 +1,295 @@
+"""The command line: `sufficiency --help` teaches it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sufficiency.tables.problems import InputError, InputProblem
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Which SEND and AP places should the capital programme buy, where, for whom, of what kind, and opening when?",
+    epilog="A first run:  sufficiency plan out/case-fictional --out out/plan   (make plan does it all).",
+)
+case_app = typer.Typer(no_args_is_help=True, help="Build a case from published data, or check one.")
+app.add_typer(case_app, name="case")
+
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="Folder of published data (default: $SUFFICIENCY_DATA).", envvar="SUFFICIENCY_DATA")
+]
+
+
+@case_app.command("build")
+def case_build(
+    out: Annotated[Path, typer.Option(help="Case folder to write.")],
+    data: DataOption = None,
+    level: Annotated[str, typer.Option(help="Small areas: msoa (fast) or lsoa (fine).")] = "msoa",
+    councils: Annotated[str | None, typer.Option(help='Names or codes, e.g. "Hampshire,Surrey".')] = None,
+    region: Annotated[str | None, typer.Option(help='A region of England, e.g. "South East".')] = None,
+    partnership: Annotated[str | None, typer.Option(help='A Change Programme Partnership, e.g. "South West", or a TOML file of your own.')] = None,
+    england: Annotated[bool, typer.Option("--england", help="All 153 councils.")] = False,
+    programme: Annotated[str, typer.Option(help="hnpca-2022-25, hnpca-2021-25 or high-needs-2025-30.")] = "hnpca-2022-25",
+    projects: Annotated[Path | None, typer.Option(help="Your own project list (CSV) in place of the generated candidates.")] = None,
+) -> None:
+    """Build a case from the publishers' files."""
+    from sufficiency.build.build_case import build_case
+    from sufficiency.case import save_case
+
+    case = build_case(
+        _folder(data),
+        level=level,
+        councils=councils.split(",") if councils else None,
+        region=region,
+        partnership=partnership,
+        england=england,
+        programme=programme,
+        projects_file=projects,
+        progress=_say,
+    )
+    save_case(case, out)
+    typer.echo(_case_text(case))
+    typer.echo(f"Written to {out}. Next: sufficiency plan {out} --out {out}-plan")
+
+
+@case_app.command("check")
+def case_check(case_folder: Annotated[Path, typer.Argument(metavar="CASE", help="Case folder.")]) -> None:
+    """Say all that is wrong with a case; exit 1 when anything makes a plan wrong."""
+    from sufficiency.case import load_case
+    from sufficiency.tables.checks import report_case
+
+    case = load_case(case_folder)
+    report = report_case(case)
+    for result in report:
+        typer.echo(f"{result.code}  {result.title:<62} {result.outcome}")
+    for problem in report.problems:
+        typer.echo(str(problem))
+    typer.echo(_case_text(case))
+    if report.errors:
+        raise typer.Exit(1)
+
+
+@app.command()
+def plan(
+    case_folder: Annotated[Path, typer.Argument(metavar="CASE", help="Case folder, e.g. out/case-fictional.")],
+    out: Annotated[Path, typer.Option(help="Plan folder to write.")] = Path("out/plan"),
+    gap: Annotated[float | None, typer.Option(help="Stop within this share of the least cost (default 0.01).")] = None,
+    time_limit: Annotated[float | None, typer.Option(help="Stop searching after so many seconds (default 600).")] = None,
+    backend: Annotated[str | None, typer.Option(help="Solver of small cases: highs, ortools or pulp.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same plan.")] = None,
+    request: Annotated[Path | None, typer.Option(help="TOML file with these settings and assumption overrides.")] = None,
+    sensitivity: Annotated[bool, typer.Option(help="Show the saving at other displacement shares and horizons.")] = True,
+) -> None:
+    """Plan a case: which projects, where, for whom, when; audited and drawn on a map. Ctrl-C keeps the best plan so far."""
+    from sufficiency.audit import audit_plan, write_audit
+    from sufficiency.case import case_hashes, load_case
+    from sufficiency.outputs.folder import write_plan
+    from sufficiency.outputs.summary import summary_text
+    from sufficiency.request import PlanRequest, read_request
+    from sufficiency.tables.checks import report_case
+    from sufficiency.workflow import plan_case
+
+    given = {"gap": gap, "time_limit_s": time_limit, "backend": backend, "seed": seed, "sensitivity": sensitivity}
+    asked = replace(read_request(request) if request else PlanRequest(), **{k: v for k, v in given.items() if v is not None})
+    _say(f"Reading {case_folder}")
+    case = load_case(case_folder)
+    errors = report_case(case).errors
+    if errors:
+        raise InputError(errors)
+    with _stoppable() as interrupted:
+        found = plan_case(case, asked, inputs=case_hashes(case_folder), progress=_say, interrupted=interrupted)
+    write_plan(found, case, out, _say)
+    _say("Auditing")
+    report = audit_plan(case, out)
+    write_audit(report, out)
+    typer.echo(summary_text(found, case, out))
+    if not report.passed:
+        for breach in report.breaches[:20]:
+            typer.echo(f"AUDIT {breach.code} {breach.where}: {breach.message}", err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
+def audit(
+    case_folder: Annotated[Path, typer.Argument(metavar="CASE", help="Case folder.")],
+    plan_folder: Annotated[Path, typer.Argument(metavar="PLAN", help="Plan folder.")],
+) -> None:
+    """Recompute every figure and limit of a plan from the case alone; exit 1 on any breach."""
+    from sufficiency.audit import audit_plan, write_audit
+    from sufficiency.case import load_case
+
+    report = audit_plan(load_case(case_folder), plan_folder, _say)
+    write_audit(report, plan_folder)
+    for breach in report.breaches:
+        typer.echo(f"{breach.code} {breach.where}: {breach.message}")
+    typer.echo("The audit found no breach." if report.passed else f"{len(report.breaches)} breaches.")
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="PLAN_A")],
+    second: Annotated[Path, typer.Argument(metavar="PLAN_B")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare two plans: money, pupils, minutes, and the projects that differ."""
+    from sufficiency.compare import compare_plans, comparison_text
+    from sufficiency.outputs.folder import read_plan
+
+    comparison = compare_plans(read_plan(first), read_plan(second))
+    typer.echo(json.dumps(comparison, indent=1) if as_json else comparison_text(comparison))
+
+
+@app.command()
+def forecast(
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    data: DataOption = None,
+    origin: Annotated[int, typer.Option(help="January of the last data used.")] = 2025,
+    years: Annotated[int, typer.Option(help="Years ahead.")] = 10,
+    draws: Annotated[int, typer.Option(help="Random draws behind the ranges.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Same seed, same draws.")] = 1,
+    lever: Annotated[list[str] | None, typer.Option(help="A shipped lever or a TOML file; may be repeated.")] = None,
+    charts: Annotated[str | None, typer.Option(help='Councils to draw, e.g. "Kent,Medway"; none = "", all by default.')] = None,
+) -> None:
+    """Forecast pupils with EHC plans by council, phase, need and placement, with ranges."""
+    from sufficiency.demand.commands import run_forecast
+
+    chosen = None if charts is None else [name for name in charts.split(",") if name]
+    typer.echo(run_forecast(_folder(data), out, origin, years, draws, seed, lever or (), chosen, _say).text)
+
+
+@app.command()
+def backtest(out: Annotated[Path, typer.Option(help="Folder to write.")], data: DataOption = None) -> None:
+    """Score the forecast on past years against simple rules."""
+    from sufficiency.demand.commands import run_backtest
+
+    typer.echo(run_backtest(_folder(data), out, _say).text)
+
+
+@app.command("own-rates")
+def own_rates(
+    returns: Annotated[list[Path], typer.Argument(help="Two or more SEN2 returns: folders of CSV modules, or XML files.")],
+    key_file: Annotated[Path, typer.Option(help="File with the secret key that replaces UPNs.")],
+    postcodes: Annotated[Path, typer.Option(help="Postcode to LSOA lookup (CSV).")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    data: DataOption = None,
+) -> None:
+    """A council's own transition rates and placements from its SEN2 returns. Nothing about a person is kept."""
+    from sufficiency.demand.commands import run_own_rates
+
+    typer.echo(run_own_rates(returns, key_file, postcodes, _folder(data), out, _say).text)
+
+
+@app.command()
+def travel(
+    out: Annotated[Path, typer.Option(help="Parquet file to write.")],
+    areas: Annotated[Path | None, typer.Option(help="CSV: id, easting_m, northing_m (optional lsoa21_code).")] = None,
+    sites: Annotated[Path | None, typer.Option(help="CSV: id, easting_m, northing_m.")] = None,
+    case: Annotated[Path | None, typer.Option(help="Case folder, in place of areas and sites.")] = None,
+    roads: Annotated[Path | None, typer.Option(help="OpenStreetMap .osm.pbf or OS Open Roads .gpkg; without it times are estimated.")] = None,
+    limit_min: Annotated[float, typer.Option(help="Longest journey, minutes one way.")] = 75.0,
+    landmarks: Annotated[Path | None, typer.Option(help="Folder or file of known minutes to landmarks.")] = None,
+    speeds: Annotated[str, typer.Option(help="Speed variant: school_run or free_flow.")] = "school_run",
+    workers: Annotated[int, typer.Option(help="Worker processes.")] = os.cpu_count() or 1,
+    cache: Annotated[Path | None, typer.Option(help="Folder that keeps finished parts, so that a stopped run goes on.")] = None,
+    data: DataOption = None,
+) -> None:
+    """Journeys from areas to sites, minutes and km one way."""
+    from sufficiency.travel_command import make_case_travel, make_travel
+
+    if case is not None:
+        report = make_case_travel(case, out, limit_min, roads, landmarks, speeds, _say, workers=workers, cache=cache, data=data)
+    elif areas is not None and sites is not None:
+        report = make_travel(areas, sites, out, limit_min, roads, landmarks, speeds, _say, workers=workers, cache=cache, data=data)
+    else:
+        raise InputError([InputProblem("travel", "no points given", "Give --case, or --areas and --sites.")])
+    typer.echo(f"{report.pairs:,} journeys of {report.areas:,} areas to {report.sites:,} sites within {report.limit_min:g} minutes: {report.method}")
+    for method, error in report.mean_error_min.items():
+        typer.echo(f"  mean error under 60 km, {method}: {error:.1f} minutes")
+    if report.far_points:
+        typer.echo(f"  {len(report.far_points)} points are more than 1 km from a road or have none: see {out}.json")
+
+
+def _case_text(case: Any) -> str:
+    """A case and its baseline in a few lines."""
+    placed = case.placements["pupils"].sum()
+    lines = [
+        f"{case.name}: {len(case.councils)} councils, {len(case.areas):,} areas ({case.level}), {len(case.settings):,} settings,"
+        f" {len(case.pools):,} pools, {len(case.projects):,} candidate projects, {len(case.travel):,} journeys",
+        f"Base January {case.base_january}: {placed:,.0f} placed pupils in the case; planning years {case.academic_years[0]} to {case.academic_years[-1]};"
+        f" GBP {case.funds['amount_gbp'].sum() / 1e6:,.1f}m of capital ({case.programme})",
+    ]
+    for kind, totals in case.totals.items():
+        england = totals.get("England")
+        if england:
+            shown = ", ".join(f"{name.replace('_', ' ')} {value:,.0f}" for name, value in england.items() if value is not None)
+            lines.append(f"England, {kind}: {shown}")
+    return "\n".join(lines)
+
+
+def _folder(data: Path | None) -> Path:
+    if data is None:
+        raise InputError([InputProblem("--data", "no folder of published data", "Give --data DIR or set SUFFICIENCY_DATA.")])
+    if not data.is_dir():
+        raise InputError([InputProblem("--data", "no such folder", "Give the folder of published data.", value=str(data))])
+    return data
+
+
+_BEGAN = time.monotonic()
+
+
+def _say(text: str) -> None:
+    """Progress to the error stream, so that the result stays clean."""
+    typer.echo(f"[{time.monotonic() - _BEGAN:6.1f} s] {text}", err=True)
+
+
+@contextmanager
+def _stoppable() -> Iterator[Callable[[], bool]]:
+    """The first Ctrl-C asks for the best plan so far, the second stops at once."""
+    asked = False
+
+    def ask(number: int, frame: object) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        _say("Stopping with the best plan so far; Ctrl-C again stops at once.")
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def main() -> None:
+    """Run the command line; one clear message and a non-zero exit on failure."""
+    try:
+        ended = app(standalone_mode=False)
+    except InputError as error:
+        for problem in error.problems:
+            typer.echo(str(problem), err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("Stopped; nothing was written.", err=True)
+        sys.exit(130)
+    except Exception as error:
+        shown = getattr(error, "show", None)
+        if callable(shown):  # a wrong option: the message of the command line itself
+            shown()
+            sys.exit(2)
+        raise
+    sys.exit(ended if isinstance(ended, int) else 0)
