@@ -25,6 +25,7 @@ from sufficiency.outputs.disclosure import shown_by_variant
 from sufficiency.outputs.figures import ALL, area_figures, flows, placed_pupils, project_list
 from sufficiency.outputs.map_data import area_outlines
 from sufficiency.outputs.map_page import PageNotBuiltError, page_built
+from sufficiency.outputs.words import pounds
 from sufficiency.plan import Plan
 from sufficiency.tables.plan_schemas import PLAN_SCHEMAS
 from sufficiency.tables.problems import InputError
@@ -251,7 +252,7 @@ def test_the_summary_fits_one_screen_and_says_what_matters(plan: Plan, case: Cas
 
 @pytest.mark.parametrize(
     ("termination", "words"),
-    [("optimal", "No better plan exists"), ("gap_reached", "close enough"), ("interrupted", "stopped by the user")],
+    [("optimal", "No better plan exists"), ("gap_reached", "as close as asked"), ("interrupted", "stopped by the user")],
 )
 def test_the_summary_says_why_the_search_ended(plan: Plan, case: Case, termination: str, words: str) -> None:
     assert words in summary_text(replace(plan, summary=plan.summary | {"termination": termination}), case)
@@ -263,3 +264,8 @@ def test_a_long_horizon_and_long_names_still_fit(plan: Plan, case: Case) -> None
     lines = summary_text(many, replace(case, academic_years=tuple(f"20{y}/{y + 1}" for y in range(22, 36)))).split("\n")
     assert len(lines) <= 40
     assert max(map(len, lines)) <= 100
+
+
+@pytest.mark.parametrize(("gbp", "words"), [(12_340_000, "£12.3m"), (-40_000, "£0.0m"), (-1.26e9, "-£1.26bn"), (9.994e8, "£999.4m")])
+def test_money_is_written_in_millions_and_billions(gbp: float, words: str) -> None:
+    assert pounds(gbp) == words

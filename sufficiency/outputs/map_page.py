@@ -17,14 +17,13 @@ from pathlib import Path
 from string import Template
 from typing import Any, Final
 
-import pandas as pd
 import shapely
 
 from sufficiency.case import Case
 from sufficiency.outputs.disclosure import Shown
 from sufficiency.outputs.figures import by_year, mean_minutes, project_list
 from sufficiency.outputs.map_data import map_data
-from sufficiency.outputs.words import cautions, is_fictional, million, verdict
+from sufficiency.outputs.words import cautions, is_fictional, pounds, sensitivity_lines, verdict
 from sufficiency.plan import Plan
 
 PARTS: Final = ("page.html", "page.css", "boot.js", "app.js", "worker.js")
@@ -86,6 +85,7 @@ def _words(plan: Plan, case: Case) -> dict[str, str]:
         "projects": projects_table(plan, case),
         "years": _years_table(plan, case),
         "notes": "".join(f"<li>{escape(note)}</li>" for note in dict.fromkeys([*cautions(of, case), *of.get("notes", []), *case.notes])),
+        "sensitivity": "".join(f"<li>{escape(' '.join(line.split()))}</li>" for line in sensitivity_lines(of)),
         "outline_note": "" if outlined else "Area outlines are drawn half-way between the areas' centre points.",
         "sources": escape(f"Sources: {'; '.join(sources)}.") if sources else "",
         "made": escape(
@@ -108,10 +108,10 @@ def _headline(plan: Plan, case: Case) -> str:
     tiles = [
         (
             "Saving",
-            million(of["saving_gbp"]),
-            f"against doing only what is committed, present value; {million(of['cash_saving_gbp'])} of it cash",
+            pounds(of["saving_gbp"]),
+            f"against doing only what is committed, present value; {pounds(of['cash_saving_gbp'])} of it cash",
         ),
-        ("Capital", million(of["capital_gbp"]), f"for {of['new_places']:,.0f} new places"),
+        ("Capital", pounds(of["capital_gbp"]), f"for {of['new_places']:,.0f} new places"),
         ("Independent placements avoided", f"{of['independent_avoided'].get(last, 0.0):,.0f}", f"pupils in {last}"),
         ("Without a suitable place", f"{unmet[0]:,.0f} &rarr; {unmet[1]:,.0f}", f"pupils in {last}, before and with the plan"),
         ("Mean journey", f"{minutes[0]:,.0f} &rarr; {minutes[1]:,.0f} min", f"one way in {last}, before and with the plan"),
@@ -148,6 +148,7 @@ def _project_row(row: dict[Hashable, Any]) -> str:
 
 
 def _years_table(plan: Plan, case: Case) -> str:
+    places = plan.plan.places
     rows: list[tuple[str, dict[str, float], str]] = [
         ("Placed and waiting pupils", by_year(plan.plan.needs, "demand"), ",.0f"),
         ("Independent placements avoided", plan.summary["independent_avoided"], ",.0f"),
@@ -155,7 +156,8 @@ def _years_table(plan: Plan, case: Case) -> str:
         ("Without a suitable place, with the plan", plan.summary["unmet"], ",.0f"),
         ("Mean journey, before (minutes one way)", mean_minutes(plan.counterfactual.travel), ".1f"),
         ("Mean journey, with the plan (minutes one way)", mean_minutes(plan.plan.travel), ".1f"),
-        ("New places open", _opened(plan.plan.places), ",.0f"),
+        ("New places open, committed ones included", by_year(places[places["is_new"]], "places"), ",.0f"),
+        ("Drawn from mainstream into new places", by_year(plan.plan.needs, "latent"), ",.0f"),
     ]
     head = "".join(f'<th scope="col" class="number">{year}</th>' for year in case.academic_years)
     body = "".join(
@@ -165,7 +167,3 @@ def _years_table(plan: Plan, case: Case) -> str:
         for label, values, form in rows
     )
     return f'<table><thead><tr><th scope="col">Pupils, unless said</th>{head}</tr></thead><tbody>{body}</tbody></table>'
-
-
-def _opened(places: pd.DataFrame) -> dict[str, float]:
-    return by_year(places[places["is_new"]], "places")

@@ -8,17 +8,13 @@ from typing import Final
 
 from sufficiency.case import Case
 from sufficiency.outputs.figures import by_year, mean_minutes, project_list
-from sufficiency.outputs.words import cautions, million, percent, verdict
+from sufficiency.outputs.words import cautions, pounds, sensitivity_lines, verdict
 from sufficiency.plan import Plan
 
 WIDTH: Final = 100
 HEIGHT: Final = 40
 MOST_YEARS: Final = 9
 MOST_WARNINGS: Final = 4
-SENSITIVITIES: Final = {
-    "displacement.share": ("New places that replace independent", percent),
-    "time.tail_years": ("Years counted after the last", "{:g}".format),
-}
 
 
 def summary_text(plan: Plan, case: Case, folder: Path | None = None) -> str:
@@ -39,10 +35,10 @@ def _headline(plan: Plan, case: Case) -> list[str]:
 def _money(plan: Plan) -> list[str]:
     of = plan.summary
     return [
-        f"Saving against doing only what is committed   {million(of['saving_gbp']):>10}   present value, {of['price_base']} prices",
-        f"  of which cash                               {million(of['cash_saving_gbp']):>10}",
-        f"  the rule 'cheapest places first' would save {million(of['rule_saving_gbp']):>10}",
-        f"Capital                                       {million(of['capital_gbp']):>10}   for {of['new_places']:,.0f} new places",
+        f"Saving against doing only what is committed   {pounds(of['saving_gbp']):>10}   present value, {of['price_base']} prices",
+        f"  of which cash                               {pounds(of['cash_saving_gbp']):>10}",
+        f"  the rule 'cheapest places first' would save {pounds(of['rule_saving_gbp']):>10}",
+        f"Capital                                       {pounds(of['capital_gbp']):>10}   for {of['new_places']:,.0f} new places",
     ]
 
 
@@ -67,7 +63,7 @@ def _kinds(plan: Plan, case: Case) -> list[str]:
     kinds = projects.groupby("kind").agg(projects=("project_id", "size"), places=("places", "sum"), capital_gbp=("capital_gbp", "sum"))
     rows = kinds.sort_values("places", ascending=False).reset_index().to_dict("records")
     heading = f"{'What is built':<56}{'projects':>10}{'places':>10}{'capital':>12}"
-    return [heading, *(f"{r['kind']:<56}{r['projects']:>10}{r['places']:>10,.0f}{million(r['capital_gbp']):>12}" for r in rows)]
+    return [heading, *(f"{r['kind']:<56}{r['projects']:>10}{r['places']:>10,.0f}{pounds(r['capital_gbp']):>12}" for r in rows)]
 
 
 def _top_projects(plan: Plan, case: Case, room: int) -> list[str]:
@@ -79,17 +75,12 @@ def _top_projects(plan: Plan, case: Case, room: int) -> list[str]:
     lines = [f"{what:<66}{'places':>10}{'opens':>12}{'capital':>12}"]
     for row in shown.to_dict("records"):
         name = textwrap.shorten(f"{row['name']}, {row['council']}", 64, placeholder="...")
-        lines.append(f"{name:<66}{row['places']:>10,.0f}{row['opens']:>12}{million(row['capital_gbp']):>12}")
+        lines.append(f"{name:<66}{row['places']:>10,.0f}{row['opens']:>12}{pounds(row['capital_gbp']):>12}")
     return lines
 
 
 def _sensitivity(plan: Plan) -> list[str]:
-    rows = plan.summary.get("sensitivity", [])
-    lines = []
-    for what in dict.fromkeys(row["what"] for row in rows):
-        label, form = SENSITIVITIES.get(what, (what, "{:g}".format))
-        savings = [f"{form(row['value'])}: {million(row['saving_gbp'])}" for row in rows if row["what"] == what]
-        lines.append(f"  {label:<37}" + "  ".join(savings))
+    lines = [f"  {line}" for line in sensitivity_lines(plan.summary)]
     return ["Saving if an assumption is another", *lines] if lines else []
 
 

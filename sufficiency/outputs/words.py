@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from sufficiency.case import Case
@@ -9,7 +10,7 @@ from sufficiency.terms import STATUSES
 
 ENDINGS: Final = {
     "optimal": "no better plan exists under these assumptions",
-    "gap_reached": "close enough to the best to stop, as asked",
+    "gap_reached": "as close as asked",
     "time_limit": "stopped at the time limit",
     "interrupted": "stopped by the user",
     "infeasible": "some requirements clash, so no plan keeps them all",
@@ -23,9 +24,10 @@ MARKS: Final = ("fictional", "estimated", "assumed", "derived", "forecast")
 """Statuses a reader is warned of, gravest first."""
 
 
-def million(gbp: float) -> str:
-    """GBP in millions with one decimal: ``£12.3m``; the sign stands before the pound."""
-    return f"{'-' if round(gbp / 1e6, 1) < 0 else ''}£{abs(gbp) / 1e6:,.1f}m"
+def pounds(gbp: float) -> str:
+    """GBP in millions with one decimal, from a thousand million in billions with two: ``£12.3m``, ``-£1.25bn``."""
+    sign = "-" if round(gbp / 1e6, 1) < 0 else ""
+    return f"{sign}£{abs(gbp) / 1e9:,.2f}bn" if abs(gbp) >= 1e9 else f"{sign}£{abs(gbp) / 1e6:,.1f}m"
 
 
 def verdict(summary: dict[str, Any]) -> str:
@@ -34,12 +36,30 @@ def verdict(summary: dict[str, Any]) -> str:
     if summary["termination"] in ("optimal", "infeasible") or gap is None:
         return f"{ending[0].upper()}{ending[1:]}."
     more = max(summary["objective_gbp"] - summary["bound_gbp"], 0.0)
-    return f"Within {percent(gap)} of the best possible cost; {ending}. At most {million(more)} more could be saved."
+    return f"Within {percent(gap)} of the best possible cost; {ending}. At most {pounds(more)} more could be saved."
 
 
 def percent(share: float) -> str:
     """A share as a percentage with one significant decimal below 10: ``0.8 %``."""
     return f"{share * 100:.1f} %" if abs(share) < 0.0995 else f"{share * 100:.0f} %"
+
+
+SENSITIVITIES: Final[dict[str, tuple[str, Callable[[float], str]]]] = {
+    "displacement.share": ("New places that replace independent", percent),
+    "time.tail_years": ("Years counted after the last", "{:g}".format),
+}
+"""Assumption -> what it is called in the table of other savings, and how its values are written."""
+
+
+def sensitivity_lines(summary: dict[str, Any]) -> list[str]:
+    """The saving under other assumptions, one line per assumption; empty when it was not asked for."""
+    rows = summary.get("sensitivity", [])
+    lines = []
+    for what in dict.fromkeys(row["what"] for row in rows):
+        label, form = SENSITIVITIES.get(what, (what, "{:g}".format))
+        savings = [f"{form(row['value'])}: {pounds(row['saving_gbp'])}" for row in rows if row["what"] == what]
+        lines.append(f"{label:<36} " + "  ".join(savings))
+    return lines
 
 
 def cautions(summary: dict[str, Any], case: Case) -> list[str]:
