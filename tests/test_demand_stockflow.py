@@ -9,7 +9,7 @@ from sufficiency.demand.levers import parse_lever, prices, read_levers, shipped_
 from sufficiency.demand.pooling import pooled_factors, shrunk_shares
 from sufficiency.demand.population import Population, rolled_forward
 from sufficiency.demand.rates import AGES, Rates, _fewest_moves
-from sufficiency.demand.stockflow import BAND_AGES, Targets, calibrate, project
+from sufficiency.demand.stockflow import BAND_AGES, Calibration, Targets, calibrate, project
 from sufficiency.sources.ehc_plans import CATEGORIES
 from sufficiency.sources.sen2_history import BANDS, NEEDS
 from sufficiency.tables.problems import InputError
@@ -81,7 +81,7 @@ def test_without_levers_the_projection_is_the_calibrated_forecast() -> None:
 def test_no_entries_and_no_leaving_only_ages_pupils() -> None:
     start = rates(leaving=0.0)
     _, calibration = calibrate(start, population(), targets(start), YEARS)
-    still = calibration.__class__(np.full_like(calibration.multiplier, 1e-12), tuple(np.ones_like(f) for f in calibration.factors), 3)
+    still = Calibration(np.full_like(calibration.multiplier, 1e-12), tuple(np.ones_like(f) for f in calibration.factors), 3)
     cells = project(start, population(), still, [])
     for year in range(1, 4):
         np.testing.assert_allclose(cells[year][:, year:], start.stock[:, :-year], rtol=1e-6)

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from scipy.optimize import nnls
+from statsmodels.regression.linear_model import OLS
 
 from sufficiency.demand import rules
 from sufficiency.sources.ehc_plans import NOT_RECORDED
@@ -138,7 +139,7 @@ def _regression(history: History, persons: pd.Series, origin: int, settings: Tot
     known = pd.concat(seen)
     spread = known.std().where(lambda s: s > 0, 1.0)
     x = (known / spread).clip(-4, 4).to_numpy()
-    slopes = np.linalg.solve(x.T @ x + settings.ridge * np.eye(x.shape[1]), x.T @ pd.concat(grown).to_numpy())
+    slopes = OLS(pd.concat(grown).to_numpy(), x).fit_regularized(alpha=settings.ridge / len(x), L1_wt=0.0).params
     return pd.Series((now / spread).clip(-4, 4).to_numpy() @ slopes, index=now.index)
 
 
