@@ -1,6 +1,6 @@
 // Builds the page scripts into the package: everything that map.html inlines, so that the page asks the network for nothing.
 import { build } from "esbuild";
-import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, rm } from "node:fs/promises";
 
 const source = new URL(".", import.meta.url).pathname;
 const modules = new URL("../../node_modules/", import.meta.url).pathname;
@@ -14,5 +14,3 @@ await build({ ...common, entryPoints: [`${source}src/app.ts`], format: "esm", ou
 await build({ ...common, entryPoints: [`${modules}maplibre-gl/dist/maplibre-gl-worker.mjs`], format: "esm", outfile: `${target}worker.js` });
 await build({ ...common, entryPoints: [`${source}src/page.css`], loader: { ".svg": "dataurl" }, outfile: `${target}page.css` });
 await copyFile(`${source}src/page.html`, `${target}page.html`);
-const { version } = JSON.parse(await readFile(`${modules}maplibre-gl/package.json`, "utf8"));
-await writeFile(`${target}versions.json`, JSON.stringify({ "maplibre-gl": version }));

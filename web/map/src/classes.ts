@@ -5,7 +5,7 @@ import { type Measure, MEASURES, type PlanData, type Variant } from "./data";
 /** One hue from light to dark: readable in grey and by colour-blind readers. */
 export const SHADES = ["#f7fbff", "#d0e1f2", "#9fc6e3", "#5fa2d0", "#2a77b4", "#0c4a8a"];
 
-const FIXED: Partial<Record<Measure, number[]>> = { minutes: [15, 20, 30, 45, 75], share: [5, 10, 20, 30, 50] };
+const FIXED: Partial<Record<Measure, number[]>> = { minutes: [15, 20, 30, 45, 75], share: [10, 20, 30, 40, 50] };
 
 /** Figures are shown to one decimal, so less than this is none. */
 const LEAST = 0.1;

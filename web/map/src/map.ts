@@ -7,7 +7,7 @@ import type { Selection, View } from "./state";
 import { hatching, projectSymbol, settingSymbol, SYMBOLS } from "./symbols";
 
 const DARK = "#0b0c0c";
-/** With more projects than this, pins show their numbers only from close by. */
+/** With more projects than this, pins show their numbers only from close by; with more settings, their symbols start small. */
 const MOST_NUMBERED = 150;
 
 /** With more settings than this, they show only from close by. */
@@ -87,7 +87,7 @@ export class PlanMap {
       minzoom: data.about.sites.name.length > MOST_SITES ? 7 : 0,
       layout: {
         "icon-image": ["get", "kind"],
-        "icon-size": ["interpolate", ["linear"], ["zoom"], home, ["*", 0.6, ["get", "size"]], home + 2.5, ["get", "size"]],
+        "icon-size": ["interpolate", ["linear"], ["zoom"], home, ["*", data.about.sites.name.length > MOST_NUMBERED ? 0.55 : 0.8, ["get", "size"]], home + 2.5, ["get", "size"]],
         "icon-allow-overlap": true,
         "icon-ignore-placement": true,
         "symbol-sort-key": ["-", 0, ["get", "size"]],
