@@ -191,6 +191,12 @@ def test_written_model_needs_a_known_ending(tmp_path: Path) -> None:
         write_model(mixed(), tmp_path / "model.txt")
 
 
+def test_solves_with_other_threads_follow_each_other(backend: Backend) -> None:
+    for threads in (2, 1, 2):
+        solved = backend.solve(knapsack(30, 5, seed=3), Limits(gap=1e-6, seconds=30.0, threads=threads, seed=1))
+        assert solved.termination is Termination.OPTIMAL
+
+
 def test_unknown_backend() -> None:
     with pytest.raises(ValueError, match="cplex"):
         backend_named("cplex")

@@ -99,9 +99,17 @@ class GrowingLP:
         return solved.x if solved.termination is Termination.OPTIMAL else None
 
 
+_scheduler = {"threads": 0}
+"""Threads of HiGHS's scheduler: one per process, which refuses to run with another number until it is reset."""
+
+
 def _engine(limits: Limits) -> highspy.Highs:
+    """Solves that run at the same time in one process must agree on their threads."""
     highs = highspy.Highs()  # type: ignore[no-untyped-call]
     highs.setOptionValue("output_flag", False)
+    if _scheduler["threads"] != limits.threads:
+        highs.resetGlobalScheduler(True)
+        _scheduler["threads"] = limits.threads
     highs.setOptionValue("threads", limits.threads)
     highs.setOptionValue("random_seed", limits.seed)
     highs.setOptionValue("time_limit", max(limits.seconds, 0.1))

@@ -140,16 +140,18 @@ def _solution(
         duals = np.array([sum(constraint.pi or 0.0 for constraint in constraints) for constraints in rows])
         return ModelSolution(Termination.OPTIMAL, x, objective, objective, duals)
     bound = _logged_bound(model, log)
-    if stopped:
-        return ModelSolution(Termination.TIME_LIMIT, x, objective, min(bound, objective))
-    if bound == -np.inf:  # no gap in the log: proved to the asked gap
-        bound = objective if "Optimal solution found\n" in log else objective - limits.gap * abs(objective)
+    if "Result - Optimal solution found\n" in log:
+        bound = objective
+    elif not stopped:  # within the gap, which CBC measures without the offset
+        bound = max(bound, objective - limits.gap * abs(objective - model.offset))
     bound = min(bound, objective)
+    if stopped:
+        return ModelSolution(Termination.TIME_LIMIT, x, objective, bound)
     proved = objective - bound <= 1e-6 * max(1.0, abs(objective))
     return ModelSolution(Termination.OPTIMAL if proved else Termination.GAP_REACHED, x, objective, bound)
 
 
 def _logged_bound(model: ModelArrays, log: str) -> float:
-    """Bound that CBC writes at the end of its log (without the offset), minus infinity when it writes none."""
-    found = re.findall(r"^Lower bound:\s+(\S+)$", log, re.MULTILINE)
-    return float(found[-1]) + model.offset if found else -np.inf
+    """Bound at the end of CBC's log, less what its rounding may have added; minus infinity when there is none."""
+    found = re.findall(r"^Lower bound:\s+(-?\d+\.(\d+))$", log, re.MULTILINE)
+    return float(found[-1][0]) - 0.5 * 10.0 ** -len(found[-1][1]) + model.offset if found else -np.inf

@@ -1,0 +1,358 @@
+"""The meaning of a Problem written a second time, without the solver's formulation: enumeration, a flow programme, a check."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator
+
+import numpy as np
+from scipy import sparse
+from scipy.optimize import linprog
+
+from solver.problem import NEW, OUTSIDE, Floats, Problem
+from solver.result import Decisions, Solution
+
+Plan = list[tuple[int, int, bool]]
+"""What is built of one option: (start, modules, whether it is a later stage)."""
+
+
+def plans_of_option(problem: Problem, j: int) -> Iterator[Plan]:
+    """Every way to build option j, nothing included."""
+    options = problem.options
+    if options.committed_start[j] >= 0:
+        yield [(int(options.committed_start[j]), int(options.committed_modules[j]), False)]
+        return
+    yield []
+    starts = [int(k) for k in np.nonzero(options.start_option == j)[0]]
+    most = int(options.max_modules[j])
+    for k in starts:
+        for modules in range(int(options.min_modules[j]), most + 1):
+            yield [(k, modules, False)]
+            later = [s for s in starts if options.start_opens[s] > options.start_opens[k]]
+            for count in range(1, int(options.max_stages[j])):
+                for stages in itertools.combinations(later, count):
+                    for sizes in itertools.product(range(1, most + 1), repeat=count):
+                        if modules + sum(sizes) <= most:
+                            yield [(k, modules, False)] + [(s, m, True) for s, m in zip(stages, sizes, strict=True)]
+
+
+def all_decisions(problem: Problem) -> Iterator[Decisions]:
+    """Every combination that keeps the rules between options and can be paid for."""
+    options = problem.options
+    for combination in itertools.product(*(list(plans_of_option(problem, j)) for j in range(len(options.labels)))):
+        opened = {j: int(options.start_opens[plan[0][0]]) for j, plan in enumerate(combination) if plan}
+        groups = [int(options.exclusive[j]) for j in opened if options.exclusive[j] >= 0]
+        if len(groups) != len(set(groups)):
+            continue
+        needs = {j: int(options.prerequisite[j]) for j in opened if options.prerequisite[j] >= 0}
+        if any(needed not in opened or opened[needed] > opened[j] for j, needed in needs.items()):
+            continue
+        decisions = as_decisions(problem, combination)
+        if is_payable(problem, decisions):
+            yield decisions
+
+
+def as_decisions(problem: Problem, combination: tuple[Plan, ...]) -> Decisions:
+    start, modules, stage = (np.zeros(len(problem.options.start_option), np.int64) for _ in range(3))
+    for k, count, later in itertools.chain(*combination):
+        modules[k] = count
+        (stage if later else start)[k] = 1
+    return Decisions(start, modules, stage)
+
+
+def spending(problem: Problem, decisions: Decisions) -> dict[tuple[int, int, int], float]:
+    """Spending by (owner, kind, year)."""
+    options = problem.options
+    total: dict[tuple[int, int, int], float] = defaultdict(float)
+    for k, j in enumerate(options.start_option):
+        for f in range(len(problem.years)):
+            total[int(options.owner[j]), int(options.kind[j]), f] += float(
+                decisions.start[k] * options.fixed_spend[k, f]
+                + decisions.modules[k] * options.module_spend[k, f]
+                + decisions.stage[k] * options.stage_spend[k, f]
+            )
+    return total
+
+
+def is_payable(problem: Problem, decisions: Decisions) -> bool:
+    """Whether the funds can pay: a linear programme of payments and carried money, in thousands."""
+    funds = problem.funds
+    names: dict[tuple[str, int, int, int, int], int] = {}
+    owed = spending(problem, decisions)
+    for g in range(len(funds.labels)):
+        for owner, kind, f in owed:
+            if funds.eligible[g, owner, kind]:
+                names["paid", g, owner, kind, f] = len(names)
+        for f in range(len(problem.years)):
+            names["carried", g, f, 0, 0] = len(names)
+    equal, equal_to, less, less_than = [], [], [], []
+    for (owner, kind, f), amount in owed.items():
+        row = np.zeros(len(names))
+        for g in range(len(funds.labels)):
+            if funds.eligible[g, owner, kind]:
+                row[names["paid", g, owner, kind, f]] = 1.0
+        equal.append(row)
+        equal_to.append(amount / 1e3)
+    for g in range(len(funds.labels)):
+        for f in range(len(problem.years)):
+            row = np.zeros(len(names))
+            row[names["carried", g, f, 0, 0]] = 1.0
+            if f:
+                row[names["carried", g, f - 1, 0, 0]] = -funds.carry_share[g, f]
+            less.append(row)
+            less_than.append(funds.carry_share[g, f] * funds.amount[g, f] / 1e3)
+            row = np.zeros(len(names))
+            row[names["carried", g, f, 0, 0]] = 1.0
+            if f:
+                row[names["carried", g, f - 1, 0, 0]] = -1.0
+            for (name, fund, _, _, year), column in names.items():
+                if name == "paid" and fund == g and year == f:
+                    row[column] = 1.0
+            less.append(row)
+            less_than.append(funds.amount[g, f] / 1e3)
+    if not equal:
+        return True
+    answer = linprog(np.zeros(len(names)), np.array(less), less_than, np.array(equal), equal_to)
+    return bool(answer.status == 0)
+
+
+def places(problem: Problem, decisions: Decisions) -> tuple[Floats, Floats, Floats]:
+    """(P, T) capacity and overflow limit, (J, T) opened places, under these decisions."""
+    options = problem.options
+    capacity, limit = problem.pools.capacity.copy(), problem.pools.overflow_limit.copy()
+    opened = np.zeros((len(options.labels), len(problem.periods)))
+    for k, j in enumerate(options.start_option):
+        for t in range(int(options.start_opens[k]), len(problem.periods)):
+            opened[j, t] += options.module[j] * decisions.modules[k]
+            if options.pool[j] >= 0:
+                capacity[options.pool[j], t] += options.module[j] * decisions.modules[k]
+            if options.source_pool[j] >= 0 and decisions.start[k]:
+                capacity[options.source_pool[j], t] += options.kept[j] - options.removed[j]
+                limit[options.source_pool[j], t] += options.removed[j]
+    return capacity, limit, opened
+
+
+def option_cost(problem: Problem, decisions: Decisions) -> float:
+    options = problem.options
+    return float(decisions.start @ options.fixed_cost + decisions.modules @ options.module_cost + decisions.stage @ options.stage_cost)
+
+
+def arc_costs(problem: Problem) -> dict[tuple[int, int, int, int], float]:
+    """Cost of a unit's whole stay by (origin, class, entry, pool); pool P is unmet."""
+    demand, links, pools = problem.demand, problem.links, problem.pools
+    costs: dict[tuple[int, int, int, int], float] = {}
+    for z, c, v in np.argwhere(demand.entrants > 0).tolist():
+        years = sum(problem.weight[t] * demand.survival[c] ** (t - v) for t in range(v, len(problem.periods)))
+        costs[z, c, v, len(pools.labels)] = float(years * demand.unmet_cost[c])
+        for a in range(links.start[z], links.start[z + 1]):
+            p = int(links.pool[a])
+            if pools.accepts[c, p] and links.minutes[a] <= links.class_reach[c]:
+                late = max(0.0, links.minutes[a] - links.class_limit[c])
+                costs[z, c, v, p] = float(
+                    years * (links.class_factor[c] * links.cost[a] + links.excess_cost * late + pools.unit_cost[c, p])
+                )
+    return costs
+
+
+class FlowProgramme:
+    """Cheapest flows for given decisions, by scipy; built once, solved for many decisions."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.arcs = arc_costs(problem)
+        demand, pools, options = problem.demand, problem.pools, problem.options
+        self.displaced = problem.displacement
+        periods = range(len(problem.periods))
+        columns: list[float] = list(self.arcs.values())
+        capacity: dict[tuple[int, int], dict[int, float]] = defaultdict(dict)
+        cells: dict[tuple[int, int, int], dict[int, float]] = defaultdict(dict)
+        floor: dict[tuple[int, int, int], dict[int, float]] = defaultdict(dict)
+        for column, (z, c, v, p) in enumerate(self.arcs):
+            cells[z, c, v][column] = 1.0
+            if p == len(pools.labels):
+                continue
+            counts = {OUTSIDE: 1.0, NEW: float(self.displaced.share[demand.class_family[c]])}.get(int(pools.role[p]), 0.0)
+            for t in periods:
+                if t >= v:
+                    stay = float(demand.survival[c] ** (t - v))
+                    capacity[p, t][column] = stay
+                    floor[int(demand.origin_owner[z]), int(demand.class_family[c]), t][column] = counts * stay
+        self.overflow = {}
+        for p in range(len(pools.labels)):
+            for t in periods:
+                self.overflow[p, t] = len(columns)
+                capacity[p, t][len(columns)] = -1.0
+                columns.append(float(pools.overflow_cost * problem.weight[t]))
+        self.latent_of: dict[tuple[int, int], dict[int, float]] = defaultdict(dict)
+        limit: dict[tuple[int, int, int], dict[int, float]] = defaultdict(dict)
+        for j, p in enumerate(options.pool):
+            if p < 0 or pools.role[p] != NEW:
+                continue
+            for h in range(len(problem.families)):
+                if not pools.accepts[demand.class_family == h, p].any():
+                    continue
+                for t in periods:
+                    capacity[int(p), t][len(columns)] = 1.0
+                    self.latent_of[j, t][len(columns)] = 1.0
+                    limit[int(options.owner[j]), h, t][len(columns)] = 1.0
+                    floor[int(options.owner[j]), h, t][len(columns)] = float(self.displaced.share[h])
+                    columns.append(float(self.displaced.latent_cost * problem.weight[t]))
+        self.cost = np.array(columns)
+        self.cells = _matrix(cells, len(columns))
+        self.entrants = np.array([demand.entrants[cell] for cell in cells])
+        self.capacity_keys, self.latent_keys = list(capacity), list(self.latent_of)
+        binding = {key: row for key, row in floor.items() if self.displaced.floor[key] > 0}
+        self.rows = sparse.vstack(
+            [
+                _matrix(capacity, len(columns)),
+                _matrix(self.latent_of, len(columns)),
+                _matrix(limit, len(columns)),
+                -_matrix(binding, len(columns)),
+            ]
+        )
+        self.fixed_right = np.array([self.displaced.latent_limit[key] for key in limit] + [-self.displaced.floor[key] for key in binding])
+
+    def solve(self, decisions: Decisions) -> tuple[float, Floats]:
+        """(cost with options and constant, flow of each arc). RuntimeError when there are no flows."""
+        capacity, limit, opened = places(self.problem, decisions)
+        right = np.concatenate([[capacity[key] for key in self.capacity_keys], [opened[key] for key in self.latent_keys], self.fixed_right])
+        upper = np.full(len(self.cost), np.inf)
+        for key, column in self.overflow.items():
+            upper[column] = limit[key]
+        bounds = np.column_stack([np.zeros(len(self.cost)), upper])
+        answer = linprog(self.cost / 1e3, self.rows, right, self.cells, self.entrants, bounds)
+        if answer.status != 0:
+            raise RuntimeError(answer.message)
+        total = float(self.cost @ answer.x) + option_cost(self.problem, decisions) + self.problem.constant
+        return total, answer.x[: len(self.arcs)]
+
+
+def _matrix(rows: dict[tuple[int, ...], dict[int, float]], columns: int) -> sparse.csr_matrix:
+    entries = [(number, column, value) for number, row in enumerate(rows.values()) for column, value in row.items()]
+    row, column, value = (np.array(part) for part in zip(*entries, strict=True)) if entries else (np.zeros(0, int),) * 3
+    return sparse.csr_matrix((value, (row, column)), shape=(len(rows), columns))
+
+
+def nothing(problem: Problem) -> Decisions:
+    zero = np.zeros(len(problem.options.start_option), np.int64)
+    return Decisions(zero, zero, zero)
+
+
+def outside_use(problem: Problem) -> Floats:
+    """(L, H, T) use of OUTSIDE pools by owner and family when nothing is built."""
+    programme = FlowProgramme(problem)
+    _, flow = programme.solve(nothing(problem))
+    demand, pools = problem.demand, problem.pools
+    used = np.zeros_like(problem.displacement.floor)
+    for (z, c, v, p), amount in zip(programme.arcs, flow, strict=True):
+        if p < len(pools.labels) and pools.role[p] == OUTSIDE:
+            for t in range(v, len(problem.periods)):
+                used[demand.origin_owner[z], demand.class_family[c], t] += amount * demand.survival[c] ** (t - v)
+    return np.where(used > 1e-6, used * (1 - 1e-9), 0.0)
+
+
+def brute_force(problem: Problem) -> tuple[float, int]:
+    """(least cost over all decisions, how many there were)."""
+    programme = FlowProgramme(problem)
+    costs = [programme.solve(decisions)[0] for decisions in all_decisions(problem)]
+    return min(costs), len(costs)
+
+
+def breaches(problem: Problem, solution: Solution, slack: float = 1e-5) -> list[str]:
+    """Every rule that a solution breaks, and its cost when it is not the sum of its parts."""
+    found = [*_option_breaches(problem, solution.decisions), *_money_breaches(problem, solution), *_flow_breaches(problem, solution, slack)]
+    costs = arc_costs(problem)
+    flows = solution.flows
+    cost = problem.constant + option_cost(problem, solution.decisions)
+    cost += sum(
+        amount * costs[z, c, v, p]
+        for z, c, v, p, amount in zip(
+            *(part.tolist() for part in (flows.origin, flows.cls, flows.entry, flows.pool, flows.amount)), strict=True
+        )
+        if (z, c, v, p) in costs
+    )
+    cost += float((solution.overflow * problem.pools.overflow_cost * problem.weight).sum())
+    cost += float((solution.latent * problem.displacement.latent_cost * problem.weight).sum())
+    if abs(cost - solution.upper) > 1e-6 * abs(cost):
+        found.append(f"costs {cost:.2f}, said to be {solution.upper:.2f}")
+    return found
+
+
+def _option_breaches(problem: Problem, decisions: Decisions) -> Iterator[str]:
+    options = problem.options
+    for j, label in enumerate(options.labels):
+        mine = [
+            int(k) for k in np.nonzero(options.start_option == j)[0] if decisions.modules[k] or decisions.start[k] or decisions.stage[k]
+        ]
+        built = [(k, int(decisions.modules[k]), not decisions.start[k]) for k in mine]
+        built.sort(key=lambda part: (part[2], part[0]))
+        if built not in list(plans_of_option(problem, j)):
+            yield f"{label} can't be built as {built}"
+        needed = int(options.prerequisite[j])
+        first = [int(options.start_opens[k]) for k in mine if decisions.start[k]]
+        if first and needed >= 0:
+            before = [int(options.start_opens[k]) for k in np.nonzero((options.start_option == needed) & (decisions.start > 0))[0]]
+            if not before or before[0] > first[0]:
+                yield f"{label} opens before what it needs"
+    begun = options.exclusive[options.start_option[decisions.start > 0]]
+    if len(begun[begun >= 0]) != len(np.unique(begun[begun >= 0])):
+        yield "two options of an exclusive group"
+
+
+def _money_breaches(problem: Problem, solution: Solution) -> Iterator[str]:
+    funds = problem.funds
+    if (solution.payment[~funds.eligible] > 1.0).any() or (solution.payment < 0).any() or (solution.carried < 0).any():
+        yield "a payment that is not allowed"
+    for (owner, kind, f), owed in spending(problem, solution.decisions).items():
+        if abs(solution.payment[:, owner, kind, f].sum() - owed) > 1.0 + 1e-6 * owed:
+            yield f"payments of owner {owner} kind {kind} year {f} differ from spending {owed}"
+    for g in range(len(funds.labels)):
+        brought = 0.0
+        for f in range(len(problem.years)):
+            hand = brought + float(funds.amount[g, f])
+            brought = float(solution.carried[g, f])
+            if solution.payment[g, :, :, f].sum() + brought > hand + 1.0:
+                yield f"fund {g} overspends in year {f}"
+            if brought > funds.carry_share[g, f] * hand + 1.0:
+                yield f"fund {g} carries too much out of year {f}"
+
+
+def _flow_breaches(problem: Problem, solution: Solution, slack: float) -> Iterator[str]:
+    demand, pools, displacement, options = problem.demand, problem.pools, problem.displacement, problem.options
+    costs = arc_costs(problem)
+    flows = solution.flows
+    placed = np.zeros_like(demand.entrants)
+    used = np.zeros_like(pools.capacity)
+    displaced = np.zeros_like(displacement.floor)
+    if (flows.amount < 0).any():
+        yield "a negative flow"
+    for z, c, v, p, amount in zip(flows.origin, flows.cls, flows.entry, flows.pool, flows.amount, strict=True):
+        if (int(z), int(c), int(v), int(p)) not in costs:
+            yield f"flow from {z} class {c} into pool {p} out of reach or not accepted"
+        placed[z, c, v] += amount
+        if p == len(pools.labels):
+            continue
+        counts = {OUTSIDE: 1.0, NEW: float(displacement.share[demand.class_family[c]])}.get(int(pools.role[p]), 0.0)
+        for t in range(v, len(problem.periods)):
+            used[p, t] += amount * demand.survival[c] ** (t - v)
+            displaced[demand.origin_owner[z], demand.class_family[c], t] += counts * amount * demand.survival[c] ** (t - v)
+    if np.abs(placed - demand.entrants).max() > slack:
+        yield "entrants lost or invented"
+    capacity, limit, opened = places(problem, solution.decisions)
+    latent = np.zeros_like(displacement.floor)
+    for j, p in enumerate(options.pool):
+        if p >= 0:
+            used[p] += solution.latent[j].sum(axis=0)
+        if (solution.latent[j].sum(axis=0) > opened[j] + slack).any():
+            yield f"more latent users than places of option {j}"
+        latent[options.owner[j]] += solution.latent[j]
+    if (latent > displacement.latent_limit + slack).any() or (solution.latent < 0).any():
+        yield "too many latent users"
+    if (solution.overflow > limit + slack).any() or (solution.overflow < 0).any():
+        yield "overflow above its limit"
+    if (used > capacity + solution.overflow + slack).any():
+        yield f"use above places by {(used - capacity - solution.overflow).max():.6f}"
+    displaced += displacement.share[None, :, None] * latent
+    if (displaced < displacement.floor - slack).any():
+        yield f"displacement below its floor by {(displacement.floor - displaced).max():.6f}"

@@ -1,0 +1,146 @@
+"""The solver against enumeration with an independent flow programme, and properties that every problem has."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from solver_cases import FEATURES, LONG, TINY, WIDE, Size, random_problem, scaled_money, without_money
+from solver_oracle import FlowProgramme, breaches, brute_force, nothing
+
+from solver.backends import NAMES
+from solver.backends.highs import HighsBackend
+from solver.backends.protocol import Limits
+from solver.direct import place_entrants
+from solver.formulation import MONEY, build_core
+from solver.pricing import all_arcs
+from solver.problem import NEW, Problem
+from solver.result import Solution, Termination
+from solver.rules import cheapest_first
+from solver.solve import SolveOptions, solve
+
+EXACT = SolveOptions(gap=1e-9, threads=1)
+BASIS = frozenset({"lead", "modules", "survival", "overflow", "reach", "funds", "displacement"})
+SIZES = {"tiny": TINY, "long": LONG, "wide": WIDE}
+SEEDS = range(3)
+
+
+def proved(problem: Problem, backend: str = "highs") -> Solution:
+    solution = solve(problem, replace(EXACT, backend=backend))
+    assert solution.termination is Termination.OPTIMAL
+    assert breaches(problem, solution) == []
+    return solution
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("feature", sorted(FEATURES - BASIS))
+def test_every_family_matches_enumeration(feature: str, size: str) -> None:
+    for seed in SEEDS:
+        problem = random_problem(seed, SIZES[size], BASIS | {feature})
+        least, plans = brute_force(problem)
+        solution = proved(problem)
+        assert solution.upper == pytest.approx(least, rel=1e-6), f"seed {seed}, {plans} plans"
+        assert solution.lower == pytest.approx(least, rel=1e-6)
+
+
+@pytest.mark.parametrize("backend", NAMES)
+def test_every_backend_matches_enumeration_of_all_families(backend: str) -> None:
+    for size in SIZES.values():
+        for seed in range(10, 14):
+            problem = random_problem(seed, size)
+            least, plans = brute_force(problem)
+            assert proved(problem, backend).upper == pytest.approx(least, rel=1e-6), f"seed {seed}, {plans} plans"
+
+
+@pytest.mark.parametrize("feature", sorted(FEATURES - {"funds"}))
+def test_every_family_matters_in_the_cases(feature: str) -> None:
+    """Dropping a family changes the enumerated optimum somewhere: the comparison above would notice its absence."""
+    kept = BASIS | {feature}
+    pairs = (
+        brute_force(random_problem(seed, size, features))[0]
+        for size in (LONG, WIDE)
+        for seed in SEEDS
+        for features in (kept, kept - {feature})
+    )
+    assert any(abs(least - without) > 1e-6 * least for least, without in zip(pairs, pairs, strict=True))
+
+
+def with_eligibility_opened(problem: Problem) -> Problem:
+    return replace(problem, funds=replace(problem.funds, eligible=np.ones_like(problem.funds.eligible)))
+
+
+def test_eligibility_of_funds_matters() -> None:
+    costs = [
+        (brute_force(p)[0], brute_force(with_eligibility_opened(p))[0]) for p in (random_problem(seed, WIDE, BASIS) for seed in range(8))
+    ]
+    assert all(free <= bound for bound, free in costs)
+    assert any(free < bound * (1 - 1e-6) for bound, free in costs)
+
+
+problems = st.builds(random_problem, st.integers(0, 10_000), st.sampled_from([TINY, LONG, WIDE]), st.just(FEATURES))
+uncommitted = st.builds(random_problem, st.integers(0, 10_000), st.sampled_from([TINY, LONG, WIDE]), st.just(FEATURES - {"committed"}))
+quick = settings(max_examples=15, deadline=None, derandomize=True, database=None)
+
+
+@quick
+@given(uncommitted)
+def test_no_money_changes_nothing(problem: Problem) -> None:
+    solution = proved(without_money(problem))
+    assert solution.decisions.start.sum() == 0
+    assert solution.upper == pytest.approx(FlowProgramme(problem).solve(nothing(problem))[0], rel=1e-6)
+
+
+@quick
+@given(problems, st.floats(1.05, 3.0))
+def test_more_money_never_costs_more(problem: Problem, factor: float) -> None:
+    richer = replace(problem, funds=replace(problem.funds, amount=problem.funds.amount * factor))
+    assert proved(richer).upper <= proved(problem).upper * (1 + 1e-6)
+
+
+@quick
+@given(problems, st.sampled_from([0.1, 0.5, 3.0, 20.0]))
+def test_all_money_times_a_factor(problem: Problem, factor: float) -> None:
+    assert proved(scaled_money(problem, factor)).upper == pytest.approx(factor * proved(problem).upper, rel=1e-6)
+
+
+@quick
+@given(problems)
+def test_nothing_is_used_before_it_opens(problem: Problem) -> None:
+    solution = proved(problem)
+    opens = np.full(len(problem.pools.labels), len(problem.periods))
+    for k in np.nonzero(solution.decisions.start)[0]:
+        pool = problem.options.pool[problem.options.start_option[k]]
+        if pool >= 0:
+            opens[pool] = problem.options.start_opens[k]
+    placed = solution.flows.pool < len(problem.pools.labels)
+    pool = solution.flows.pool[placed]
+    new = problem.pools.role[pool] == NEW
+    assert (solution.flows.entry[placed][new] >= opens[pool[new]]).all()
+
+
+@quick
+@given(problems)
+def test_relaxation_plan_and_rule_in_order(problem: Problem) -> None:
+    core = build_core(problem)
+    place_entrants(core, all_arcs(problem))
+    relaxed = HighsBackend().solve(core.model.arrays(), Limits(), relax=True).objective / MONEY
+    best = proved(problem)
+    rule = solve(problem, EXACT, fixed=cheapest_first(problem))
+    assert breaches(problem, rule) == []
+    slack = 1e-6 * best.upper
+    assert relaxed <= best.upper + slack
+    assert best.upper <= rule.upper + slack
+
+
+def larger(size: Size) -> Size:
+    return replace(size, origins=12, options=6, periods=4)
+
+
+@pytest.mark.parametrize("backend", NAMES)
+def test_backends_agree_on_larger_problems(backend: str) -> None:
+    for seed in range(2):
+        problem = random_problem(seed, larger(WIDE))
+        assert proved(problem, backend).upper == pytest.approx(proved(problem).upper, rel=1e-6)
