@@ -2,9 +2,11 @@
 
 Two encodings, both plain enough to decode in a dozen lines of any language:
 
-integers   each value zigzagged (0, -1, 1, -2 -> 0, 1, 2, 3) and written base 128, lowest seven bits first, high bit set on all but the last byte
-polygons   integers: for every shape its number of polygons; for every polygon its number of rings; for every ring its number of points and then
-           the points' steps from the point before (from the origin for the first), x before y, in units of ``step``; the closing point is left out
+integers   each value zigzagged (0, -1, 1, -2 -> 0, 1, 2, 3) and written base 128, lowest seven bits first,
+           high bit set on all but the last byte
+polygons   integers: for every shape its number of polygons; for every polygon its number of rings; for every ring its number
+           of points and then the points' steps from the point before (from the origin for the first), x before y, in units
+           of ``step``; the closing point is left out
 """
 
 from __future__ import annotations

@@ -109,7 +109,8 @@ def _headline(plan: Plan, case: Case) -> str:
         (
             "Saving",
             pounds(of["saving_gbp"]),
-            f"against doing only what is committed, present value; {pounds(of['cash_saving_gbp'])} of it cash",
+            f"present value, against doing only what is committed; {pounds(of['cash_saving_gbp'])} of it cash. "
+            f"Cheapest places first would save {pounds(of['rule_saving_gbp'])}.",
         ),
         ("Capital", pounds(of["capital_gbp"]), f"for {of['new_places']:,.0f} new places"),
         ("Independent placements avoided", f"{of['independent_avoided'].get(last, 0.0):,.0f}", f"pupils in {last}"),
