@@ -84,19 +84,19 @@ class GrowingLP:
         self.highs.setOptionValue("solver", "ipm")
         self.highs.setOptionValue("run_crossover", "off")
         self.highs.run()
-        if not self.highs.getInfo().primal_solution_status == 2:
+        if self.highs.getInfo().primal_solution_status != 2:
             self.highs.setOptionValue("solver", "simplex")
             self.highs.run()
         return _solution(self.highs, integer=False, limits=None)
 
-    def vertex(self, seconds: float) -> Floats | None:
+    def vertex(self, seconds: float) -> ModelSolution | None:
         """A basic solution of the programme just solved (few columns in use), or None when time runs out."""
         self.highs.setOptionValue("run_crossover", "on")
         self.highs.setOptionValue("solver", "ipm")
         self.highs.setOptionValue("time_limit", self.highs.getRunTime() + seconds)
         self.highs.run()
         solved = _solution(self.highs, integer=False, limits=None)
-        return solved.x if solved.termination is Termination.OPTIMAL else None
+        return solved if solved.termination is Termination.OPTIMAL else None
 
 
 _scheduler = {"threads": 0}

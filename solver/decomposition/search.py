@@ -220,11 +220,12 @@ def _flows(search: _Search, best: _Candidate, known_flows: Sequence[Flows]) -> t
     )
     # a vertex mixes few responses, so that most cells go to one pool
     vertex = master.lp.vertex(VERTEX_SECONDS)
-    core, x = master.core, converged.x if vertex is None else vertex
+    core = master.core
+    x, upper = (converged.x, converged.upper) if vertex is None or vertex.x is None else (vertex.x, vertex.objective)
     return (
         Solution(
             termination=Termination.GAP_REACHED,
-            upper=converged.upper / MONEY,
+            upper=upper / MONEY,
             lower=search.lower / MONEY,
             decisions=best.decisions,
             flows=master.flows(x),
