@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numba
+
 from solver.backends import backend_named
 from solver.backends.protocol import Limits
 from solver.decomposition.search import Budget, decompose
@@ -58,5 +60,6 @@ def solve(
     if problem.arcs <= how.direct_arcs:
         limits = Limits(how.gap, how.seconds, how.threads, how.seed, how.interrupted)
         return solve_direct(problem, backend_named(how.backend), limits, fixed)
+    numba.set_num_threads(min(how.threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
     budget = Budget(how.gap, how.seconds, how.threads, how.seed, how.interrupted, how.report)
     return decompose(problem, budget, known_flows=known_flows, candidates=candidates, fixed=fixed)

@@ -38,7 +38,7 @@ class Size:
 TINY = Size(owners=2, families=2, classes=2, origins=3, existing=2, outside=2, options=3, periods=2, most_modules=2)
 LONG = replace(TINY, owners=1, origins=2, periods=3)
 WIDE = replace(TINY, options=4)
-MEDIUM = Size(owners=2, families=3, classes=6, origins=60, existing=12, outside=6, options=12, periods=4, most_modules=6)
+MEDIUM = Size(owners=2, families=2, classes=4, origins=16, existing=8, outside=4, options=9, periods=4, most_modules=4)
 
 
 def random_problem(seed: int, size: Size = TINY, features: frozenset[str] = FEATURES) -> Problem:

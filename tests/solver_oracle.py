@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 from scipy import sparse
@@ -199,16 +199,16 @@ class FlowProgramme:
                     floor[int(options.owner[j]), h, t][len(columns)] = float(self.displaced.share[h])
                     columns.append(float(self.displaced.latent_cost * problem.weight[t]))
         self.cost = np.array(columns)
-        self.cells = _matrix(cells, len(columns))
+        self.cells = _matrix(cells.values(), len(columns))
         self.entrants = np.array([demand.entrants[cell] for cell in cells])
         self.capacity_keys, self.latent_keys = list(capacity), list(self.latent_of)
         binding = {key: row for key, row in floor.items() if self.displaced.floor[key] > 0}
         self.rows = sparse.vstack(
             [
-                _matrix(capacity, len(columns)),
-                _matrix(self.latent_of, len(columns)),
-                _matrix(limit, len(columns)),
-                -_matrix(binding, len(columns)),
+                _matrix(capacity.values(), len(columns)),
+                _matrix(self.latent_of.values(), len(columns)),
+                _matrix(limit.values(), len(columns)),
+                -_matrix(binding.values(), len(columns)),
             ]
         )
         self.fixed_right = np.array([self.displaced.latent_limit[key] for key in limit] + [-self.displaced.floor[key] for key in binding])
@@ -221,15 +221,15 @@ class FlowProgramme:
         for key, column in self.overflow.items():
             upper[column] = limit[key]
         bounds = np.column_stack([np.zeros(len(self.cost)), upper])
-        answer = linprog(self.cost / 1e3, self.rows, right, self.cells, self.entrants, bounds)
+        answer = linprog(self.cost / 1e3, self.rows, right, self.cells, self.entrants, bounds)  # type: ignore[call-overload]
         if answer.status != 0:
             raise RuntimeError(answer.message)
         total = float(self.cost @ answer.x) + option_cost(self.problem, decisions) + self.problem.constant
         return total, answer.x[: len(self.arcs)]
 
 
-def _matrix(rows: dict[tuple[int, ...], dict[int, float]], columns: int) -> sparse.csr_matrix:
-    entries = [(number, column, value) for number, row in enumerate(rows.values()) for column, value in row.items()]
+def _matrix(rows: Collection[dict[int, float]], columns: int) -> sparse.csr_matrix:
+    entries = [(number, column, value) for number, row in enumerate(rows) for column, value in row.items()]
     row, column, value = (np.array(part) for part in zip(*entries, strict=True)) if entries else (np.zeros(0, int),) * 3
     return sparse.csr_matrix((value, (row, column)), shape=(len(rows), columns))
 
