@@ -19,7 +19,7 @@ import gzip
 import json
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +31,8 @@ from solver.solve import SolveOptions, solve
 LAYOUTS = ("orlib", "orlib-columns", "holmberg", "yang", "tbed1")
 TYPICAL_TOTAL = 1e8
 """Costs are scaled to about so much in all: the solver's tolerances are made for pounds of a council's budget."""
-ONE_MODEL = 400_000
-"""Up to so many arcs one model holds the instance: the bound of the decomposition is weak where fixed costs are large."""
+INSTANCE_OPTIONS = SolveOptions(gap=1e-6, seconds=120.0, threads=1, direct_arcs=400_000, strong_share=0.4)
+"""One model, and time for the strong bound: that of the decomposition is weak where fixed costs are large."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def main() -> None:
         instance = read_instance(chosen.file, chosen.layout)
     except (OSError, ValueError) as problem:
         sys.exit(f"{chosen.file}: {problem}")
-    options = SolveOptions(gap=chosen.gap, seconds=chosen.time_limit, threads=chosen.threads, backend=chosen.backend, direct_arcs=ONE_MODEL)
+    options = replace(INSTANCE_OPTIONS, gap=chosen.gap, seconds=chosen.time_limit, threads=chosen.threads, backend=chosen.backend)
     outcome = run_instance(instance, options)
     sys.stdout.write(json.dumps({"instance": chosen.file.name, "layout": chosen.layout, **vars(outcome)}) + "\n")
 

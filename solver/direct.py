@@ -2,29 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from solver.backends.protocol import Backend, Limits
+from solver.backends.protocol import Backend, Limits, ModelSolution
+from solver.decomposition.master import no_decisions
 from solver.formulation import MONEY, Core, build_core
 from solver.linear_model import ModelArrays
 from solver.pricing import Arcs, all_arcs, displacement_share
 from solver.problem import Floats, Ints, Problem
 from solver.result import Decisions, Flows, Solution, Termination
+from solver.strengthen import strong_bound
+
+PATIENCE_SECONDS = 120.0
+"""Least time for a linear programme without which there is no plan or no bound."""
 
 
-def solve_direct(problem: Problem, backend: Backend, limits: Limits, fixed: Decisions | None = None) -> Solution:
-    """Solve with every arc in one model. ``fixed`` holds the options."""
+def solve_direct(
+    problem: Problem,
+    backend: Backend,
+    limits: Limits,
+    *,
+    fixed: Decisions | None = None,
+    candidates: Sequence[Decisions] = (),
+    strong_share: float = 0.0,
+) -> Solution:
+    """Solve with every arc in one model, from the best of ``candidates``. ``fixed`` holds the options.
+
+    When time is up before any plan or bound is found, the plan is to build only what is committed, the bound that of the relaxation.
+    ``strong_share`` of the time is kept for a strong bound (see ``strengthen``), sought only when the model is not solved by then.
+    """
     core = build_core(problem)
     arcs = all_arcs(problem)
     flow = place_entrants(core, arcs)
     arrays = core.model.arrays()
     if fixed is not None:
         arrays = _held(core, arrays, fixed)
-    solved = backend.solve(arrays, limits)
+    held = [_solve_held(core, arrays, backend, limits, known) for known in candidates] if fixed is None else []
+    known = min((one for one in held if one.x is not None), key=lambda one: one.objective, default=None)
+    shortened = replace(limits, seconds=(1.0 - strong_share) * limits.seconds)
+    found = backend.solve(arrays, shortened, start=None if known is None else known.x)
+    bound = found.bound
+    if strong_share and fixed is None and found.termination is Termination.TIME_LIMIT:
+        bound = max(bound, strong_bound(core, arcs, flow, limits, strong_share * limits.seconds))
+    if bound == -np.inf:
+        bound = backend.solve(arrays, _patient(limits), relax=True).bound
+    solved = found
+    if found.x is None and found.termination is not Termination.INFEASIBLE:
+        solved = known or _solve_held(core, arrays, backend, limits, fixed or no_decisions(problem))
+    elif known is not None and known.objective < found.objective:
+        solved = known
     if solved.x is None:
-        return _nothing(problem, solved.termination)
+        return _nothing(problem, found.termination)
     x = solved.x
     whole = np.round(x).astype(np.int64)
     decisions = Decisions(whole[core.start], whole[core.modules], np.where(core.stage >= 0, whole[np.maximum(core.stage, 0)], 0))
@@ -32,9 +63,9 @@ def solve_direct(problem: Problem, backend: Backend, limits: Limits, fixed: Deci
     amount = x[flow]
     used = amount > 1e-9
     return Solution(
-        termination=solved.termination,
+        termination=found.termination,
         upper=solved.objective / MONEY,
-        lower=min(solved.bound, solved.objective) / MONEY,
+        lower=min(bound, solved.objective) / MONEY,
         decisions=decisions,
         flows=Flows(arcs.origin[used], arcs.cls[used], arcs.entry[used], arcs.pool[used], amount[used]),
         overflow=_values(core.overflow, x),
@@ -71,6 +102,15 @@ def _held(core: Core, arrays: ModelArrays, fixed: Decisions) -> ModelArrays:
     columns = np.concatenate([core.start, core.modules, core.stage[staged]])
     lower[columns] = upper[columns] = np.concatenate([fixed.start, fixed.modules, fixed.stage[staged]])
     return replace(arrays, lower=lower, upper=upper)
+
+
+def _solve_held(core: Core, arrays: ModelArrays, backend: Backend, limits: Limits, decisions: Decisions) -> ModelSolution:
+    """The flows of held options: a linear programme, quick, and needed even when time is up."""
+    return backend.solve(_held(core, arrays, decisions), _patient(limits), relax=True)
+
+
+def _patient(limits: Limits) -> Limits:
+    return replace(limits, seconds=max(limits.seconds, PATIENCE_SECONDS), interrupted=None)
 
 
 def _values(columns: Ints, x: Floats) -> Floats:

@@ -38,6 +38,8 @@ class SolveOptions:
     backend: str = "highs"
     """Solver of small problems: highs, ortools or pulp. Large ones are decomposed with HiGHS."""
     direct_arcs: int = DIRECT_ARCS
+    strong_share: float = 0.0
+    """Share of the time that a small problem not yet solved spends on a bound for large fixed costs."""
     interrupted: Callable[[], bool] = _never
     """Asked now and then; True stops with the best plan so far."""
     report: Callable[[Progress], None] = _silent
@@ -59,7 +61,7 @@ def solve(
     how = options or SolveOptions()
     if problem.arcs <= how.direct_arcs:
         limits = Limits(how.gap, how.seconds, how.threads, how.seed, how.interrupted)
-        return solve_direct(problem, backend_named(how.backend), limits, fixed)
+        return solve_direct(problem, backend_named(how.backend), limits, fixed=fixed, candidates=candidates, strong_share=how.strong_share)
     numba.set_num_threads(min(how.threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
     budget = Budget(how.gap, how.seconds, how.threads, how.seed, how.interrupted, how.report)
     return decompose(problem, budget, known_flows=known_flows, candidates=candidates, fixed=fixed)

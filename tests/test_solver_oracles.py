@@ -135,6 +135,19 @@ def test_relaxation_plan_and_rule_in_order(problem: Problem) -> None:
     assert best.upper <= rule.upper + slack
 
 
+@pytest.mark.parametrize("backend", NAMES)
+def test_a_plan_and_a_bound_whatever_the_time(backend: str) -> None:
+    problem = random_problem(0, larger(WIDE))
+    optimum = proved(problem)
+    rule = cheapest_first(problem)
+    for known in ([], [rule], [optimum.decisions]):
+        hurried = solve(problem, SolveOptions(gap=0.0, seconds=0.01, threads=1, backend=backend), candidates=known)
+        assert breaches(problem, hurried) == []
+        assert 0 < hurried.lower <= optimum.upper * (1 + 1e-6)
+        if known:
+            assert hurried.upper <= solve(problem, EXACT, fixed=known[0]).upper * (1 + 1e-6)
+
+
 def larger(size: Size) -> Size:
     return replace(size, origins=12, options=6, periods=4)
 

@@ -74,6 +74,14 @@ class GrowingLP:
         self.columns += count
         return added
 
+    def add_rows(self, row: Ints, column: Ints, value: Floats, upper: Floats) -> None:
+        """Append rows of at most ``upper``, given by entries whose ``row`` counts from the first new one."""
+        matrix = sparse.csr_matrix((value, (row, column)), shape=(len(upper), self.columns))
+        low = np.full(len(upper), -highspy.kHighsInf)
+        start, index = matrix.indptr[:-1].astype(np.int32), matrix.indices.astype(np.int32)
+        self.highs.addRows(len(upper), low, upper, matrix.nnz, start, index, matrix.data)
+        self.rows += len(upper)
+
     def set_bounds(self, columns: Ints, lower: Floats, upper: Floats) -> None:
         """Replace the bounds of these columns."""
         self.highs.changeColsBounds(len(columns), columns.astype(np.int32), lower, upper)
@@ -87,6 +95,13 @@ class GrowingLP:
         if self.highs.getInfo().primal_solution_status != 2:
             self.highs.setOptionValue("solver", "simplex")
             self.highs.run()
+        return _solution(self.highs, integer=False, limits=None)
+
+    def reoptimise(self, seconds: float) -> ModelSolution:
+        """Solve by simplex from the last basis: fast after a few new rows."""
+        self.highs.setOptionValue("solver", "simplex")
+        self.highs.setOptionValue("time_limit", self.highs.getRunTime() + max(seconds, 0.1))
+        self.highs.run()
         return _solution(self.highs, integer=False, limits=None)
 
     def vertex(self, seconds: float) -> ModelSolution | None:
