@@ -25,7 +25,7 @@ from solver.solve import SolveOptions, solve
 EXACT = SolveOptions(gap=1e-9, threads=1)
 BASIS = frozenset({"lead", "modules", "survival", "overflow", "reach", "funds", "displacement"})
 SIZES = {"tiny": TINY, "long": LONG, "wide": WIDE}
-SEEDS = range(3)
+SEEDS = range(2)
 
 
 def proved(problem: Problem, backend: str = "highs") -> Solution:
@@ -73,16 +73,18 @@ def with_eligibility_opened(problem: Problem) -> Problem:
 
 
 def test_eligibility_of_funds_matters() -> None:
-    costs = [
-        (brute_force(p)[0], brute_force(with_eligibility_opened(p))[0]) for p in (random_problem(seed, WIDE, BASIS) for seed in range(8))
-    ]
-    assert all(free <= bound for bound, free in costs)
-    assert any(free < bound * (1 - 1e-6) for bound, free in costs)
+    for seed in range(8):
+        problem = random_problem(seed, WIDE, BASIS)
+        bound, free = brute_force(problem)[0], brute_force(with_eligibility_opened(problem))[0]
+        assert free <= bound * (1 + 1e-9)
+        if free < bound * (1 - 1e-6):
+            return
+    pytest.fail("no case in which eligibility changes the optimum")
 
 
 problems = st.builds(random_problem, st.integers(0, 10_000), st.sampled_from([TINY, LONG, WIDE]), st.just(FEATURES))
 uncommitted = st.builds(random_problem, st.integers(0, 10_000), st.sampled_from([TINY, LONG, WIDE]), st.just(FEATURES - {"committed"}))
-quick = settings(max_examples=15, deadline=None, derandomize=True, database=None)
+quick = settings(max_examples=12, deadline=None, derandomize=True, database=None)
 
 
 @quick
