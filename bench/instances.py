@@ -85,15 +85,15 @@ def read_instance(path: Path, layout: str) -> Instance:
     """Read a file in one of LAYOUTS. ValueError when it does not hold what the layout says."""
     data = path.read_bytes()
     text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("ascii")
-    numbers = np.array(text.split(), float)
-    if len(numbers) < 2 or numbers[0] < 1 or numbers[1] < 1:
+    words = text.split()
+    if len(words) < 2 or not (words[0].isdigit() and words[1].isdigit()):
         raise ValueError("does not begin with the numbers of sites and customers")
-    sites, customers = int(numbers[0]), int(numbers[1])
+    sites, customers = int(words[0]), int(words[1])
     needed = 2 + 2 * sites + customers + sites * customers
     exact = layout not in ("holmberg", "yang")
-    if len(numbers) < needed or (exact and len(numbers) != needed):
-        raise ValueError(f"{len(numbers)} numbers, but {sites} sites and {customers} customers in layout {layout} need {needed}")
-    body = numbers[2:needed]
+    if len(words) < needed or (exact and len(words) != needed):
+        raise ValueError(f"{len(words)} numbers, but {sites} sites and {customers} customers in layout {layout} need {needed}")
+    body = np.array(words[2:needed], float)
     if layout == "tbed1":
         demand, capacity, fixed, table = np.split(body, np.cumsum([customers, sites, sites]))
         return Instance(capacity, fixed, demand, table.reshape(sites, customers))
