@@ -297,6 +297,7 @@ BREAKS = {
     "a row twice": Break({"A01"}, {"costs": lambda table: pd.concat([table, table.tail(1).assign(gbp=0.0, present_value_gbp=0.0)])}),
     "an area that is not in the case": Break({"A01"}, STRANGER),
     "a negative figure": Break({"A01"}, {"unmet": both(add("unmet", **ABSENT, pupils=0), put("pupils", -1e-9))}),
+    "a size that is no number": Break({"A01"}, {"projects": put("places", float("nan"))}, only=False),
     "a flow lost": Break({"A02", "A03"}, {"placements": put("entrants", -1, pool_id=STATE, **LAST)}, only=False),
     "a flow lost with its pupils": Break(
         {"A02"}, {"placements": both(*(put(what, -1, pool_id=STATE, **LAST) for what in BOTH))}, only=False

@@ -218,7 +218,7 @@ def _openings(facts: Expected, table: pd.DataFrame) -> tuple[pd.DataFrame, list[
     start, opens = (
         np.array([_start(year) for year in table[name]], dtype=float) for name in ("start_financial_year", "opens_academic_year")
     )
-    lost = (row < 0) | np.isnan(start) | np.isnan(opens)
+    lost = (row < 0) | np.isnan(start) | np.isnan(opens) | ~np.isfinite(table["places"].to_numpy(dtype=float))
     rows = table.assign(row=row, start=start - facts.first_year, opens=opens - facts.first_year)[~lost].reset_index(drop=True)
     case = facts.case.projects.iloc[rows["row"]].reset_index(drop=True).add_prefix("case_")
     rows = pd.concat([rows.astype({"start": int, "opens": int}), case], axis="columns")
