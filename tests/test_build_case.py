@@ -67,7 +67,7 @@ def write_register(folder: Path) -> None:
                     "EstablishmentName": f"{phase} {i}, {name}",
                     "StatutoryLowAge": low,
                     "StatutoryHighAge": high,
-                    "SchoolCapacity": 1_230,
+                    "SchoolCapacity": 1_210,
                 }
                 rows.append(where | host | about | {"Easting": 400_500 + 1_500 * i})
     surrey = {"LA (code)": "936", "EstablishmentStatus (name)": "Open", "LSOA (code)": "E0130", "Northing": 211_000}
@@ -176,17 +176,15 @@ def test_a_council_alone_has_its_share_of_england(folder: Path, england: Case, c
     alone = build_case(folder, level="msoa", councils=[code])
     special = england.settings[england.settings["kind"].eq("state_special")].set_index("setting_id")
     council = england.areas.set_index("area_id")["council_code"]
-    whole = england.placements.groupby("pool_id")["pupils"].sum()
-    own = england.placements[england.placements["area_id"].map(council).eq(code)].groupby("pool_id")["pupils"].sum()
-    found = alone.placements.groupby("pool_id")["pupils"].sum()
-    pd.testing.assert_series_equal(
-        found.reindex(special.index).fillna(0.0), own.reindex(special.index).fillna(0.0), atol=0.01, check_names=False
-    )
-    pools = alone.pools.set_index("pool_id").loc[found.index.intersection(special.index)]
-    share = own[pools.index] / whole[pools.index]
-    np.testing.assert_allclose(pools["places"], pools["places_total"] * share, rtol=0.005)
-    outside = special.loc[pools.index, "council_code"].ne(code)
-    assert 0 < found[pools.index[outside]].sum() < found[pools.index].sum() / 2
+    everyone = with_kinds(england)
+    whole = everyone.groupby("setting_id")["pupils"].sum()
+    own = everyone[everyone["area_id"].map(council).eq(code)].groupby("setting_id")["pupils"].sum().reindex(special.index).fillna(0.0)
+    found = with_kinds(alone).groupby("setting_id")["pupils"].sum().reindex(special.index).fillna(0.0)
+    pd.testing.assert_series_equal(found, own, atol=0.01, check_names=False)
+    places = alone.pools.groupby("setting_id")[["places", "places_total"]].sum().reindex(special.index).dropna()
+    np.testing.assert_allclose(places["places"], places["places_total"] * (own / whole)[places.index], rtol=0.005)
+    outside = special["council_code"].ne(code)
+    assert 0 < found[outside].sum() < found.sum() / 2
 
 
 def test_rolls_are_lifted_to_the_placements_and_places_follow(england: Case) -> None:
@@ -206,7 +204,7 @@ def test_what_the_register_knows_is_kept_and_what_it_does_not_is_marked(england:
     assert named.loc["Primary 2, Surrey", "places_status"] == "observed"
     bases = england.settings[england.settings["kind"].eq("resourced_provision")]
     assert bases.loc[bases["places_status"].ne("observed"), "places_status"].eq("estimated").all()
-    groups = england.pools.set_index("pool_id")["need_groups"]
+    groups = england.pools.groupby("setting_id")["need_groups"].agg("|".join)
     assert groups[named.loc["Primary 2, Surrey", "setting_id"]] == "PHYS"
     assert groups[new["setting_id"]].startswith("ASD")
 
@@ -240,14 +238,26 @@ def test_projects_are_whole_classes_with_a_spend_that_sums_to_one(england: Case)
 def test_an_expansion_costs_what_the_assumptions_say(england: Case) -> None:
     school = england.settings[england.settings["name"].eq("Hill School, Surrey")].iloc[0]
     row = england.projects[england.projects["site_id"].eq(school["setting_id"])].iloc[0]
-    groups = split_codes(england.pools.set_index("pool_id").loc[school["setting_id"], "need_groups"])
-    module = min(DEFAULTS.table("projects.module_places")[group] for group in groups)
+    module = min(DEFAULTS.table("projects.module_places")[group] for group in split_codes(row["need_groups"]))
+    assert set(split_codes(row["need_groups"])) == set(
+        england.pools.loc[england.pools["setting_id"].eq(row["site_id"]), "need_groups"].str.split("|").sum()
+    )
     assert row["module_places"] == module
     assert row["max_places"] == 0.4 * school["places"] // module * module
     assert row["fixed_cost_gbp"] == pytest.approx(0.2 * 90_000 * row["max_places"], abs=500)
     assert row["cost_per_place_gbp"] == pytest.approx(0.8 * 90_000, abs=5)
     assert row["stage_cost_gbp"] == pytest.approx(0.25 * row["fixed_cost_gbp"], abs=500)
     assert (row["max_stages"], row["lead_time_years"], row["life_years"], row["optimism_bias"]) == (2, 2, 40, 0.24)
+
+
+def test_a_base_costs_by_the_room_that_its_school_has(england: Case) -> None:
+    """Every school has 1,210 places: those with up to 1,180 pupils have a class to spare and adapt it."""
+    bases = england.projects[england.projects["kind"].eq("resourced_provision")]
+    rolls = {f"{phase} {i}": roll for phase, _, _, of_phase in MAINSTREAM for i, roll in enumerate(of_phase)}
+    per_place = bases["fixed_cost_gbp"] / bases["max_places"] + bases["cost_per_place_gbp"]
+    expected = [20_000 if rolls[name.split(",")[0].removeprefix("Base at ")] <= 1_180 else 45_000 for name in bases["name"]]
+    assert len(set(expected)) == 2
+    np.testing.assert_allclose(per_place, expected, rtol=0.01)
 
 
 def test_rival_designations_of_a_site_exclude_each_other(england: Case) -> None:
@@ -423,9 +433,12 @@ def test_hampshire_and_surrey_from_the_real_files() -> None:
     assert by_kind["resourced_provision"] == pytest.approx(1_175, rel=0.005)
     own = case.settings["council_code"].isin(case.councils["council_code"])
     assert case.settings.loc[own & case.settings["kind"].eq("state_special")].shape[0] == 53
-    occupancy = placed.groupby("pool_id")["pupils"].sum() / case.pools.set_index("pool_id")["places"]
+    places = case.pools.groupby("setting_id")["places"].sum()
+    occupancy = placed.groupby("setting_id")["pupils"].sum() / places
     special = occupancy[case.settings.loc[case.settings["kind"].eq("state_special"), "setting_id"]]
     assert special.between(1.0, 1.1).all()
+    by_pool = placed.groupby("pool_id")["pupils"].sum() / case.pools.set_index("pool_id")["places"]
+    assert by_pool.dropna().max() < 1.2
     council = case.areas.set_index("area_id")["council_code"]
     special_placed = placed[placed["kind"].eq("state_special")]
     outside = special_placed["area_id"].map(council).ne(special_placed["council_code"])

@@ -29,6 +29,8 @@ NEW_SCHOOLS: Final = (
     ("SLD|PHYS", "EY|PRI|SEC|P16", "new_special_profound"),
 )
 """Designations that compete for the site of a new special school: need groups, phases, key of capital.cost_per_place."""
+CLASS_TO_SPARE: Final = 30
+"""Free capacity of a school, in pupils, that a base can be made from without building."""
 LEAST_BASES: Final = 4
 """Schools for a new base in the smallest council (as far as it has as many)."""
 AP_GROUPS: Final = "SEMH|AP"
@@ -269,8 +271,10 @@ def _base_phases(half: str, low: float, high: float) -> str:
 
 
 def _base_cost(school: Any) -> str:
-    """Adaptation where the register shows a class to spare, else a new block (also where it has no capacity)."""
-    return "resourced_provision_adapt" if school.capacity - school.roll >= 30 else "resourced_provision_new"
+    """Key of the cost of a base: adaptation where the register shows a class to spare, else a new block."""
+    if np.isnan(school.capacity):
+        return "resourced_provision"
+    return "resourced_provision_adapt" if school.capacity - school.roll >= CLASS_TO_SPARE else "resourced_provision_new"
 
 
 def _far_from_supply(here: pd.DataFrame, pupils: pd.DataFrame, number: int) -> pd.DataFrame:
@@ -294,9 +298,11 @@ def _named(groups: str) -> str:
 
 
 def _completed(projects: pd.DataFrame, factor: pd.Series, first_year: str, assumptions: Assumptions) -> pd.DataFrame:
-    """The rows with costs, times and the columns that no rule sets."""
+    """The rows with costs, times and the columns that no rule sets. A base in a school of unknown capacity costs the mean of both kinds."""
     kinds = projects["kind"]
-    cost = projects["cost_key"].map(assumptions.table("capital.cost_per_place")) * factor
+    costs = assumptions.table("capital.cost_per_place")
+    costs["resourced_provision"] = (costs["resourced_provision_adapt"] + costs["resourced_provision_new"]) / 2
+    cost = projects["cost_key"].map(costs) * factor
     fixed = kinds.map(assumptions.table("capital.fixed_share"))
     lead = kinds.map(assumptions.table("capital.lead_time_years")).astype(int)
     fixed_cost = (fixed * cost * projects["max_places"]).round(-3)

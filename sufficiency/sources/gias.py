@@ -206,7 +206,7 @@ def _located(table: pd.DataFrame, centroids: pd.DataFrame) -> pd.DataFrame:
 
 
 def _filled_in(main: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
-    """``main`` with the resourced provision and need types that ``part`` knows.
+    """``main`` with the resourced provision and need types that ``part`` knows, and capacities and ages that only it has.
 
     A school that has a new URN by now (an academy conversion, an amalgamation) is found by council and name, else on the same spot;
     figures of the new URN itself go before those of an old one, and a school that is nowhere any more is closed and left out.
@@ -220,6 +220,8 @@ def _filled_in(main: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
     filled = main.set_index("urn")
     for column in ("base_roll", "base_places", "sen_needs"):
         filled.loc[found["urn"], column] = found[column].to_numpy()
+    for column in ("capacity", "age_low", "age_high"):
+        filled[column] = filled[column].fillna(part.set_index("urn")[column])
     return filled.reset_index()[list(COLUMNS)]
 
 
