@@ -59,7 +59,8 @@ def solve_direct(
     x = solved.x
     whole = np.round(x).astype(np.int64)
     decisions = Decisions(whole[core.start], whole[core.modules], np.where(core.stage >= 0, whole[np.maximum(core.stage, 0)], 0))
-    duals = np.zeros_like(problem.pools.capacity)
+    flows_alone = _solve_held(core, arrays, backend, limits, decisions)
+    duals = np.zeros(len(arrays.row_lower)) if flows_alone.row_dual is None else flows_alone.row_dual
     amount = x[flow]
     used = amount > 1e-9
     return Solution(
@@ -72,7 +73,7 @@ def solve_direct(
         latent=_values(core.latent, x),
         payment=_values(core.payment, x) / MONEY,
         carried=_values(core.carried, x) / MONEY,
-        capacity_price=duals,
+        capacity_price=np.maximum(0.0, -duals[core.capacity_row]) / MONEY,
     )
 
 

@@ -74,7 +74,7 @@ class Solution:
     carried: Floats
     """(G, F)"""
     capacity_price: Floats
-    """(P, T) what one more place would save (dual of the last linear programme)."""
+    """(P, T) what one more place would save with the same options (dual of the linear programme of the flows)."""
     log: tuple[Progress, ...] = field(default=())
 
     @property

@@ -138,6 +138,26 @@ def test_relaxation_plan_and_rule_in_order(problem: Problem) -> None:
 
 
 @pytest.mark.parametrize("backend", NAMES)
+def test_price_of_capacity_is_what_a_place_saves(backend: str) -> None:
+    """A dual is a subgradient: with the same options no change of one capacity saves more than its price says."""
+    seen = 0
+    for seed in range(3):
+        problem = random_problem(seed, WIDE, FEATURES - {"displacement"})  # with a floor fewer places may leave no plan
+        solution = proved(problem, backend)
+        pools, periods = np.nonzero((solution.capacity_price > 1.0) & (problem.pools.role != NEW)[:, None])
+        for pool, period in zip(pools[:4], periods[:4], strict=True):
+            for change in (-0.05, 0.05):
+                capacity = problem.pools.capacity.copy()
+                capacity[pool, period] += change
+                changed = replace(problem, pools=replace(problem.pools, capacity=capacity))
+                cost, _ = FlowProgramme(changed).solve(solution.decisions)
+                saved = solution.upper - cost
+                assert saved <= change * solution.capacity_price[pool, period] + 1e-6 * solution.upper
+                seen += change > 0 and saved > 0.5 * change * solution.capacity_price[pool, period]
+    assert seen
+
+
+@pytest.mark.parametrize("backend", NAMES)
 def test_a_plan_and_a_bound_whatever_the_time(backend: str) -> None:
     problem = random_problem(0, larger(WIDE))
     optimum = proved(problem)
