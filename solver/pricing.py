@@ -84,13 +84,70 @@ def displacement_share(problem: Problem) -> Floats:
     return result
 
 
+@dataclass(frozen=True)
+class Reach:
+    """Arcs by class and origin: the links within reach whose pool accepts the class, and the yearly journey cost on them."""
+
+    start: Ints
+    """(C, Z + 1)"""
+    pool: NDArray[np.int32]
+    journey: Floats
+
+
+def reach_of(problem: Problem) -> Reach:
+    """All arcs of a problem, once; every price evaluation runs through them."""
+    links, accepts = problem.links, problem.pools.accepts
+    present = (problem.demand.entrants > 0).any(axis=2)
+    start = _arc_starts(present, accepts, links.start, links.pool, links.minutes, links.class_reach)
+    pool = np.empty(start[-1, -1], np.int32)
+    journey = np.empty(start[-1, -1])
+    _fill_arcs(
+        present, accepts, links.start, links.pool, links.cost, links.minutes, links.class_factor, links.class_limit, links.class_reach,
+        links.excess_cost, start, pool, journey,
+    )  # fmt: skip
+    return Reach(start, pool, journey)
+
+
+@njit(cache=True)
+def _arc_starts(present, accepts, link_start, link_pool, link_minutes, reach):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    origins, classes = present.shape
+    start = np.zeros((classes, origins + 1), np.int64)
+    filled = 0
+    for c in range(classes):
+        start[c, 0] = filled
+        for z in range(origins):
+            if present[z, c]:
+                for a in range(link_start[z], link_start[z + 1]):
+                    if accepts[c, link_pool[a]] and link_minutes[a] <= reach[c]:
+                        filled += 1
+            start[c, z + 1] = filled
+    return start
+
+
+@njit(parallel=True, cache=True)
+def _fill_arcs(  # type: ignore[no-untyped-def]
+    present, accepts, link_start, link_pool, link_cost, link_minutes, factor, limit, reach, excess, start, pool, journey,
+):  # fmt: skip  # pragma: no cover - compiled
+    origins, classes = present.shape
+    for c in prange(classes):
+        for z in range(origins):
+            at = start[c, z]
+            if present[z, c]:
+                for a in range(link_start[z], link_start[z + 1]):
+                    p = link_pool[a]
+                    if accepts[c, p] and link_minutes[a] <= reach[c]:
+                        pool[at] = p
+                        journey[at] = factor[c] * link_cost[a] + excess * max(0.0, link_minutes[a] - limit[c])
+                        at += 1
+
+
 def respond(problem: Problem, blocks: Blocks, prices: Prices) -> Response:
     """Every cell's cheapest choice at these prices. All arcs within reach take part."""
-    demand, links = problem.demand, problem.links
+    demand, reach = problem.demand, problem.reach
     stay = demand.stay
     worth = stay @ problem.weight
-    price = worth[:, None, :] * problem.pools.unit_cost[:, :, None] + np.einsum("cvt,pt->cpv", stay, prices.capacity)
-    bonus = np.einsum("cvt,lct->lcv", stay, prices.displacement[:, demand.class_family, :])
+    price = worth[:, None, :] * problem.pools.unit_cost[:, :, None] + np.einsum("cvt,pt->cpv", stay, prices.capacity, optimize=True)
+    bonus = np.einsum("cvt,lct->lcv", stay, prices.displacement[:, demand.class_family, :], optimize=True)
     share = displacement_share(problem)
     choice = np.full(demand.entrants.shape, NO_DEMAND, np.int32)
     value = np.zeros(blocks.count)
@@ -98,8 +155,7 @@ def respond(problem: Problem, blocks: Blocks, prices: Prices) -> Response:
     displaced = np.zeros((blocks.count, len(problem.periods)))
     _choose(
         blocks.owner, blocks.cls, blocks.start, blocks.origin, demand.entrants, worth, stay, price, bonus, share,
-        problem.pools.accepts, problem.pools.unit_cost, demand.unmet_cost, links.start, links.pool, links.cost, links.minutes,
-        links.class_factor, links.class_limit, links.class_reach, links.excess_cost, choice, value, cost, displaced,
+        problem.pools.unit_cost, demand.unmet_cost, reach.start, reach.pool, reach.journey, choice, value, cost, displaced,
     )  # fmt: skip
     first, row, amount = block_use(problem, blocks, choice)
     return Response(choice, value, cost, first, row, amount, displaced)
@@ -107,11 +163,11 @@ def respond(problem: Problem, blocks: Blocks, prices: Prices) -> Response:
 
 @njit(parallel=True, cache=True)
 def _choose(  # type: ignore[no-untyped-def]
-    owner, cls, start, origin, entrants, worth, stay, price, bonus, share, accepts, unit_cost, unmet_cost,
-    link_start, link_pool, link_cost, link_minutes, factor, limit, reach, excess, choice, value, cost, displaced,
+    owner, cls, start, origin, entrants, worth, stay, price, bonus, share, unit_cost, unmet_cost,
+    arc_start, arc_pool, arc_journey, choice, value, cost, displaced,
 ):  # fmt: skip  # pragma: no cover - compiled
     periods = entrants.shape[2]
-    unmet = accepts.shape[1]
+    unmet = unit_cost.shape[1]
     for b in prange(len(owner)):
         c, l = cls[b], owner[b]
         best = np.empty(periods)
@@ -124,11 +180,9 @@ def _choose(  # type: ignore[no-untyped-def]
                 best[v] = best_cost[v] = unmet_cost[c] * worth[c, v]
                 if entrants[z, c, v] > 0:
                     choice[z, c, v] = unmet
-            for a in range(link_start[z], link_start[z + 1]):
-                p = link_pool[a]
-                if not accepts[c, p] or link_minutes[a] > reach[c]:
-                    continue
-                journey = factor[c] * link_cost[a] + excess * max(0.0, link_minutes[a] - limit[c])
+            for a in range(arc_start[c, z], arc_start[c, z + 1]):
+                p = arc_pool[a]
+                journey = arc_journey[a]
                 s = share[c, p]
                 for v in range(periods):
                     priced = worth[c, v] * journey + price[c, p, v] - s * bonus[l, c, v]
@@ -220,25 +274,8 @@ def flow_costs(problem: Problem, flows: Flows) -> Floats:
 
 def count_arcs(problem: Problem) -> int:
     """Number of (origin, class, period of entry, pool) arcs within reach, unmet not counted."""
-    links = problem.links
-    return int(_count(problem.demand.entrants, problem.pools.accepts, links.start, links.pool, links.minutes, links.class_reach))
-
-
-@njit(cache=True)
-def _count(entrants, accepts, link_start, link_pool, link_minutes, reach):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    total = 0
-    for z in range(entrants.shape[0]):
-        for c in range(entrants.shape[1]):
-            cells = 0
-            for v in range(entrants.shape[2]):
-                if entrants[z, c, v] > 0:
-                    cells += 1
-            if cells == 0:
-                continue
-            for a in range(link_start[z], link_start[z + 1]):
-                if accepts[c, link_pool[a]] and link_minutes[a] <= reach[c]:
-                    total += cells
-    return total
+    cells = (problem.demand.entrants > 0).sum(axis=2)
+    return int((np.diff(problem.reach.start, axis=1).T * cells).sum())
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from solver.pricing import Reach
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -228,7 +232,14 @@ class Problem:
         if self.links.pool.size and not 0 <= self.links.pool.min() <= self.links.pool.max() < pools:
             raise ValueError("a link names a pool that does not exist")
 
-    @property
+    @cached_property
+    def reach(self) -> Reach:
+        """Arcs by class and origin, built on first use."""
+        from solver.pricing import reach_of
+
+        return reach_of(self)
+
+    @cached_property
     def arcs(self) -> int:
         """Number of (origin, class, period of entry, pool) arcs within reach."""
         from solver.pricing import count_arcs

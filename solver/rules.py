@@ -21,7 +21,7 @@ def cheapest_first(problem: Problem) -> Decisions:
     start, modules = decisions.start.copy(), decisions.modules.copy()
     payable = _Purse(problem)
     for k in np.nonzero(start)[0]:
-        payable.take(options.owner[options.start_option[k]], options.kind[options.start_option[k]], spend(problem, k, int(modules[k])))
+        payable.take(options.owner[options.start_option[k]], options.kind[options.start_option[k]], spend(problem, int(k), int(modules[k])))
     j = options.start_option
     places = options.module * options.max_modules
     first = np.array([np.nonzero(j == option)[0].min(initial=len(j)) for option in range(len(options.labels))], np.int64)
@@ -37,7 +37,7 @@ def cheapest_first(problem: Problem) -> Decisions:
         for k in np.nonzero(j == option)[0]:
             if needed >= 0 and opened.get(needed, 10**6) > options.start_opens[k]:
                 continue
-            if payable.take(options.owner[option], options.kind[option], spend(problem, k, int(options.max_modules[option]))):
+            if payable.take(options.owner[option], options.kind[option], spend(problem, int(k), int(options.max_modules[option]))):
                 start[k], modules[k] = 1, options.max_modules[option]
                 opened[int(option)] = int(options.start_opens[k])
                 if options.exclusive[option] >= 0:

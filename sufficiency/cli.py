@@ -112,7 +112,7 @@ def plan(
         found = plan_case(case, asked, inputs=case_hashes(case_folder), progress=_say, interrupted=interrupted)
     write_plan(found, case, out, _say)
     _say("Auditing")
-    report = audit_plan(case, out)
+    report = audit_plan(asked.applied_to(case), out, case_folder=case_folder)
     write_audit(report, out)
     typer.echo(summary_text(found, case, out))
     if not report.passed:
@@ -129,8 +129,9 @@ def audit(
     """Recompute every figure and limit of a plan from the case alone; exit 1 on any breach."""
     from sufficiency.audit import audit_plan, write_audit
     from sufficiency.case import load_case
+    from sufficiency.workflow import as_planned
 
-    report = audit_plan(load_case(case_folder), plan_folder, _say)
+    report = audit_plan(as_planned(load_case(case_folder), plan_folder), plan_folder, _say, case_folder)
     write_audit(report, plan_folder)
     for breach in report.breaches:
         typer.echo(f"{breach.code} {breach.where}: {breach.message}")

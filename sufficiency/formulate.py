@@ -42,6 +42,8 @@ class Formulation:
     """(P, T) places without any open project"""
     place_cost: Floats
     """(families, P) GBP per pupil per year"""
+    link_km: Floats
+    """(links,) km one way, in the order of the problem's links"""
     base_journeys: pd.DataFrame
     """Rows of ``demand.base`` with pool (row), minutes, km"""
     problem: Problem
@@ -58,6 +60,7 @@ def formulate(case: Case, scenario: str = "central") -> Formulation:
     held = _held_by_base(case, demand, pools, base)
     cost = place_gbp(case, demand.families, pools)
     accepts = _accepts(case, demand, pools)
+    links, link_km = _links(case, demand, pools)
     problem = Problem(
         periods=case.academic_years,
         weight=money.weight,
@@ -66,13 +69,13 @@ def formulate(case: Case, scenario: str = "central") -> Formulation:
         years=money.financial_years,
         demand=_demand(case, demand),
         pools=_pool_arrays(case, demand, pools, places, held, accepts, cost),
-        links=_links(case, demand, pools),
+        links=links,
         displacement=_displacement(case, demand),
         options=_options(case, demand, pools, projects, money),
         funds=_funds(case, demand, money),
         constant=_base_cost(case, demand, pools, base, cost, money),
     )
-    return Formulation(case, scenario, money, demand, pools, projects, places, cost, base, problem)
+    return Formulation(case, scenario, money, demand, pools, projects, places, cost, link_km, base, problem)
 
 
 def with_floor(formulation: Formulation, flows: Flows) -> Formulation:
@@ -230,8 +233,8 @@ def _pool_arrays(
     )
 
 
-def _links(case: Case, demand: DemandClasses, pools: pd.DataFrame) -> Links:
-    """Journeys from each area to the pools at each site; unlocated pools are linked to their own council's areas."""
+def _links(case: Case, demand: DemandClasses, pools: pd.DataFrame) -> tuple[Links, Floats]:
+    """Journeys from each area to the pools at each site, with their km; unlocated pools are linked to their own council's areas."""
     areas = pd.Index(demand.areas["area_id"])
     reachable = case.travel[case.travel["status"] != "unreachable"]
     sites = pd.Index(pools["site_id"].unique())
@@ -268,7 +271,7 @@ def _links(case: Case, demand: DemandClasses, pools: pd.DataFrame) -> Links:
     classes = demand.classes
     factor, limit = _travel_by_class(case, classes)
     soft = case.assumptions.number("travel.soft_extra_min")
-    return Links(
+    links = Links(
         start=np.searchsorted(origin[order], np.arange(len(areas) + 1)).astype(np.int64),
         pool=pool[order].astype(np.int64),
         cost=journey_gbp(case, km[order]),
@@ -278,6 +281,7 @@ def _links(case: Case, demand: DemandClasses, pools: pd.DataFrame) -> Links:
         class_reach=limit + soft,
         excess_cost=case.assumptions.number("travel.excess_weight"),
     )
+    return links, km[order]
 
 
 def _travel_by_class(case: Case, classes: pd.DataFrame) -> tuple[Floats, Floats]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from sufficiency.case import Case
 from sufficiency.tables.problems import InputError, InputProblem
 
 
@@ -26,6 +27,12 @@ class PlanRequest:
     """Whether to show the saving at other displacement shares and tails."""
     assumptions: dict[str, Any] = field(default_factory=dict)
     """Overrides by dotted name."""
+
+    def applied_to(self, case: Case) -> Case:
+        """The case with the request's assumptions. Raises InputError for unknown names."""
+        if not self.assumptions:
+            return case
+        return replace(case, assumptions=case.assumptions.override(self.assumptions, "the request", "request"))
 
 
 def read_request(path: Path) -> PlanRequest:

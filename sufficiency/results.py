@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from solver.problem import NEW
 from solver.result import Flows, Solution
-from sufficiency.finance import journey_gbp, residual_credit
+from sufficiency.finance import residual_credit
 from sufficiency.formulate import STATE_KINDS, UNLOCATED, Formulation, base_yearly_costs
 from sufficiency.plan import PlanTables
 from sufficiency.tables.plan_schemas import PLAN_SCHEMAS
-from sufficiency.terms import PROJECT_KINDS, SETTING_KINDS
+from sufficiency.terms import PROJECT_KINDS, SETTING_KINDS, financial_year, start_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -112,9 +112,7 @@ def _journeys(formulation: Formulation, area: Ints, cls: Ints, pool: Ints) -> tu
     found = (pool < pools) & (key[position] == area * (pools + 1) + pool)
     cost = np.where(found, links.cost[position], 0.0)
     assumptions = formulation.case.assumptions
-    zero_km = float(journey_gbp(formulation.case, np.zeros(1))[0])
-    per_km = float(journey_gbp(formulation.case, np.ones(1))[0]) - zero_km
-    km = np.where(found & (per_km > 0), (cost - zero_km) / per_km if per_km > 0 else 0.0, 0.0)
+    km = np.where(found, formulation.link_km[position], 0.0)
     minutes = np.where(found, links.minutes[position], 0.0)
     kinds = formulation.pools["kind"].to_numpy()[np.minimum(pool, pools - 1)]
     council = formulation.case.councils.set_index("council_code")["unlocated_minutes"]
@@ -416,7 +414,7 @@ def _capital_lines(formulation: Formulation, solution: Solution) -> list[dict[st
     value = -float((total * credit).sum())
     end = float(money.discount(np.array(len(case.academic_years) + money.tail, float)))
     lines.append(
-        {"item": "capital_credit", "year": case.academic_years[-1], "gbp": value / end, "present_value_gbp": value, "is_cash": True, "in_objective": True}
+        {"item": "capital_credit", "year": financial_year(start_of(case.academic_years[-1])), "gbp": value / end, "present_value_gbp": value, "is_cash": True, "in_objective": True}
     )
     return lines
 

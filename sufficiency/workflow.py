@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import math
 import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from solver.decomposition.master import no_decisions
@@ -46,7 +49,7 @@ def plan_case(
 ) -> Plan:
     """Plan a case. ``inputs``: sha256 by file, kept with the plan. Raises InputError for a bad request."""
     asked, say, began = request or PlanRequest(), progress or (lambda _: None), _Clock()
-    case = _with_assumptions(case, asked)
+    case = asked.applied_to(case)
     say("Formulating")
     formulation = formulate(case, asked.scenario)
     say(f"  {formulation.problem.size()}")
@@ -60,10 +63,10 @@ def plan_case(
     return Plan(summary, plan, counterfactual, rule)
 
 
-def _with_assumptions(case: Case, request: PlanRequest) -> Case:
-    if not request.assumptions:
-        return case
-    return replace(case, assumptions=case.assumptions.override(request.assumptions, "the request", "request"))
+def as_planned(case: Case, plan_folder: Path) -> Case:
+    """The case with the assumptions that a written plan was made with."""
+    summary = json.loads((plan_folder / "plan.json").read_text(encoding="utf-8"))
+    return replace(case, assumptions=case.assumptions.override(summary["assumptions_changed"], "the plan", "plan.json"))
 
 
 def _solve_worlds(
@@ -154,7 +157,7 @@ def _summary(
 ) -> dict[str, Any]:
     """What plan.json holds. Costs are those of the tables, so that anyone can add them up."""
     objective, without, by_rule = (_objective(tables) for tables in (plan, counterfactual, rule))
-    bound = min(worlds.plan.lower, objective)
+    bound = worlds.plan.lower
     new = plan.projects[plan.projects["decision"] == "open"]
     return {
         "case": case.name,
@@ -165,8 +168,8 @@ def _summary(
         "termination": str(worlds.plan.termination),
         "objective_gbp": objective,
         "bound_gbp": bound,
-        "gap_of_cost": (objective - bound) / abs(objective) if objective else 0.0,
-        "gap_of_saving": (objective - bound) / (without - bound) if without - bound > 1.0 else 0.0,
+        "gap_of_cost": max(0.0, objective - bound) / abs(objective) if objective else 0.0,
+        "gap_of_saving": max(0.0, objective - bound) / (without - bound) if without - bound > 1.0 else 0.0,
         "counterfactual_gbp": without,
         "saving_gbp": without - objective,
         "cash_saving_gbp": _objective(counterfactual, cash_only=True) - _objective(plan, cash_only=True),
@@ -184,7 +187,7 @@ def _summary(
         "travel_source": "road" if (case.travel["status"] == "road").any() else str(case.travel["status"].mode().get(0, "none")),
         "notes": list(case.notes),
         "assumptions_changed": case.assumptions.changed(),
-        "log": [vars(line) for line in worlds.plan.log],
+        "log": [_line(line) for line in worlds.plan.log],
         "wall_s": round(time.monotonic() - began.wall, 2),
         "cpu_s": round(time.process_time() - began.cpu, 2),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
@@ -199,6 +202,11 @@ class _Clock:
 
     def __init__(self) -> None:
         self.wall, self.cpu = time.monotonic(), time.process_time()
+
+
+def _line(progress: Progress) -> dict[str, Any]:
+    """One line of the log; a plan or bound that is not there yet is null."""
+    return {name: value if not isinstance(value, float) or math.isfinite(value) else None for name, value in vars(progress).items()}
 
 
 def _objective(tables: PlanTables, *, cash_only: bool = False) -> float:

@@ -50,7 +50,7 @@ def ascend(
     steps: int,
     fixed: Decisions | None = None,
     begin: Prices | None = None,
-    first_step: float = 0.2,
+    first_step: float,
     stop: Callable[[], bool] = lambda: False,
 ) -> Ascent:
     """Climb ``steps`` times with Adam's step rule (Kingma and Ba 2015), the step falling to zero.

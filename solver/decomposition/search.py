@@ -31,10 +31,10 @@ from solver.pricing import Blocks, Prices
 from solver.problem import Floats, Problem
 from solver.result import Decisions, Flows, Progress, Solution, Termination
 
-BLOCKS = 1_000
-FIRST_STEPS, NEXT_STEPS = 400, 200
-SMALL_STEP = 0.1
-"""First step of an ascent that begins near its goal."""
+FEWEST_BLOCKS, MOST_BLOCKS = 1_000, 8_000
+FIRST_STEPS, NEXT_STEPS = 400, 150
+LARGE_STEP, SMALL_STEP = 0.6, 0.2
+"""First step of an ascent from nothing, and of one that begins near its goal."""
 MOST_CANDIDATES = 30
 VERTEX_SECONDS = 60.0
 
@@ -93,7 +93,7 @@ def decompose(
     ``known_flows``: flows that are feasible whatever is built, needed when the displacement limit has a
     floor. ``candidates``: options of known plans, tried first. ``fixed`` holds all options.
     """
-    blocks = make_blocks(problem, BLOCKS)
+    blocks = make_blocks(problem, _block_count(problem))
     limits = Limits(gap=budget.gap, seconds=budget.seconds, threads=budget.threads, seed=budget.seed)
     search = _Search(problem, budget, blocks, Master(build_core(problem), blocks, limits))
     if fixed is None and not len(problem.options.start_option):
@@ -101,7 +101,7 @@ def decompose(
     if fixed is not None:
         best = _priced(search, fixed, None)
     else:
-        start = ascend(problem, blocks, steps=FIRST_STEPS, stop=search.budget.interrupted)
+        start = ascend(problem, blocks, steps=FIRST_STEPS, first_step=LARGE_STEP, stop=search.budget.interrupted)
         dual = search.master.core_dual(start.prices)
         _add_cut(search, start)
         search.lower = dual.core_part + _value(start)
@@ -114,6 +114,11 @@ def decompose(
     search.upper = solution.upper * MONEY
     search.note("flows")
     return _finished(search, solution)
+
+
+def _block_count(problem: Problem) -> int:
+    """Each full pool and year has to be met exactly by a mix of responses: about half a block for each keeps the mix fine enough."""
+    return int(np.clip(problem.pools.capacity.size // 2, FEWEST_BLOCKS, MOST_BLOCKS))
 
 
 def _best_candidate(search: _Search, prices: Prices, candidates: Sequence[Decisions]) -> _Candidate:
@@ -155,7 +160,7 @@ def _priced(search: _Search, decisions: Decisions, prices: Prices | None) -> _Ca
         steps=FIRST_STEPS if prices is None else NEXT_STEPS,
         fixed=decisions,
         begin=prices,
-        first_step=0.2 if prices is None else SMALL_STEP,
+        first_step=LARGE_STEP if prices is None else SMALL_STEP,
         stop=search.budget.interrupted,
     )
     dual = search.master.core_dual(ascent.prices, decisions)
@@ -214,7 +219,7 @@ def _flows(search: _Search, best: _Candidate, known_flows: Sequence[Flows]) -> t
         master.add(response)
     converged = converge(
         master,
-        tolerance=0.1 * search.budget.gap,
+        tolerance=0.2 * search.budget.gap,
         out_of_time=search.left,
         begin=(best.dual, _value(best.ascent)),
     )

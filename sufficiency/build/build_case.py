@@ -15,6 +15,7 @@ from sufficiency.assumptions import Assumptions, default_assumptions
 from sufficiency.build import demand_notes
 from sufficiency.build.candidate_projects import candidate_projects, location_factors
 from sufficiency.build.case_supply import case_placements, case_pools, case_settings
+from sufficiency.build.designated_pools import by_need_group
 from sufficiency.build.gravity import Floats, residence_margins
 from sufficiency.build.partnerships import chosen_councils
 from sufficiency.build.programmes import council_weights, funds_table, read_programme
@@ -95,13 +96,14 @@ def build_case(
         everyone = pd.concat([supply.placed, supply.unlocated.assign(setting_id=None)], ignore_index=True)
         projects = candidate_projects(codes, msoas, supply.settings, register, everyone, first_year, assumptions)
     else:
-        projects = _with_known_pools(own_projects, pools, str(projects_file))
+        projects = own_projects
 
     say("money and journeys")
     published, completed = published_totals(data, about.base_january), completed_totals(data, about.base_january)
     earlier = published_totals(data, about.base_january - GROWTH_YEARS)
     funds = funds_table(about, _weights(_plans(completed), _plans(earlier), msoas, margins, register), codes)
     travel = _travel(areas, settings, pools, projects, placed, assumptions)
+    pools, placed = by_need_group(pools, placed, _mix(placed, supply.placed))
     case = Case(
         name=f"{title}: {about.title}",
         level=level,
@@ -115,7 +117,7 @@ def build_case(
         settings=validated("settings", settings),
         pools=validated("pools", pools),
         placements=validated("placements", placed),
-        projects=validated("projects", projects),
+        projects=validated("projects", _with_known_pools(projects, pools, str(projects_file))),
         funds=validated("funds", funds),
         travel=validated("travel", travel),
         suitability=suitability_table(),
@@ -153,6 +155,13 @@ def _members(data: Path, level: str, councils: Sequence[str], assumptions: Assum
     whole = shares.groupby(["msoa_code", "phase"])["share"].transform("sum")
     shares["share"] = (shares["share"] / whole).fillna(0.0)
     return shares[["msoa_code", "area_id", "phase", "share"]]
+
+
+def _mix(placed: pd.DataFrame, of_england: pd.DataFrame) -> pd.DataFrame:
+    """Pupils by setting_id and need_group: those of the case, whose share of the places is split; England's where it has none there."""
+    own = placed.rename(columns={"pool_id": "setting_id"})
+    others = of_england[~of_england["setting_id"].isin(own["setting_id"])]
+    return pd.concat([own, others])[["setting_id", "need_group", "pupils"]]
 
 
 def _councils(areas: pd.DataFrame, supply: Supply, assumptions: Assumptions) -> pd.DataFrame:
