@@ -48,10 +48,11 @@ def _chart(table: pd.DataFrame, path: Path) -> None:
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(8, 0.18 * len(table) + 1))
-    axes.barh(table["file"], table["cpu_s"].clip(lower=0.01), color="#1d70b8")
+    axes.plot(table["cpu_s"].clip(lower=0.01), table["file"], "o", color="#1d70b8", markersize=4)
+    axes.grid(visible=True, linewidth=0.3)
     for row, (gap, seconds) in enumerate(zip(table["gap"], table["cpu_s"], strict=True)):
         if not gap <= 1e-6:
-            axes.text(seconds, row, f" gap {gap:.2%}" if gap == gap else " no plan", va="center", fontsize=6)
+            axes.text(seconds, row, f"  gap {gap:.2%}" if gap == gap else "  no plan", va="center", fontsize=6)
     axes.set_xscale("log")
     axes.invert_yaxis()
     axes.tick_params(axis="y", labelsize=6)

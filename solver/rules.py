@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -27,7 +28,8 @@ def cheapest_first(problem: Problem) -> Decisions:
     first = np.array([np.nonzero(j == option)[0].min(initial=len(j)) for option in range(len(options.labels))], np.int64)
     able = (places > 0) & (first < len(j)) & (options.committed_start < 0)
     at = np.minimum(first, max(len(j) - 1, 0))
-    cost = np.where(able, (options.fixed_spend[at].sum(axis=1) + options.max_modules * options.module_spend[at].sum(axis=1)) / np.maximum(places, 1), np.inf)
+    dearest = options.fixed_spend[at].sum(axis=1) + options.max_modules * options.module_spend[at].sum(axis=1)
+    cost = np.where(able, dearest / np.maximum(places, 1), np.inf)
     taken_groups = set(options.exclusive[j[start > 0]][options.exclusive[j[start > 0]] >= 0].tolist())
     opened = {int(j[k]): int(options.start_opens[k]) for k in np.nonzero(start)[0]}
     for option in np.lexsort((np.arange(len(cost)), cost)):
@@ -69,7 +71,7 @@ class _Purse:
                 if rest <= 0:
                     break
                 if self.funds.eligible[fund, owner, kind]:
-                    part = _largest(lambda trial, f=fund, y=year: self._holds(paid, f, y, trial), rest)
+                    part = _largest(partial(self._holds, paid, int(fund), year), rest)
                     paid[fund, year] += part
                     rest -= part
             if rest > 1e-6 * max(1.0, amount):
