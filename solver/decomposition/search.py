@@ -35,7 +35,10 @@ FEWEST_BLOCKS, MOST_BLOCKS = 1_000, 8_000
 FIRST_STEPS, NEXT_STEPS = 400, 150
 LARGE_STEP, SMALL_STEP = 0.6, 0.2
 """First step of an ascent from nothing, and of one that begins near its goal."""
-MOST_CANDIDATES = 30
+MOST_CANDIDATES, MOST_STALLED = 30, 3
+"""Candidates tried in all, and in a row without gain."""
+FLOWS_SHARE = 0.1
+"""Part of the gap kept for what the flows of a candidate cost above its estimate."""
 VERTEX_SECONDS = 60.0
 
 
@@ -67,6 +70,10 @@ class _Search:
     def left(self) -> float:
         """Seconds left, 0 once interrupted."""
         return 0.0 if self.budget.interrupted() else max(0.0, self.budget.seconds - (time.monotonic() - self.began))
+
+    def near_enough(self) -> bool:
+        """Whether the best candidate is within the gap, with room for its flows."""
+        return self.upper - self.lower <= (1 - FLOWS_SHARE) * self.budget.gap * abs(self.upper)
 
     def note(self, phase: str) -> None:
         """Log and report where the search stands."""
@@ -124,6 +131,7 @@ def _block_count(problem: Problem) -> int:
 def _best_candidate(search: _Search, prices: Prices, candidates: Sequence[Decisions]) -> _Candidate:
     best: _Candidate | None = None
     seen: set[bytes] = set()
+    stalled = 0
     waiting = [no_decisions(search.problem), *candidates]
     for number in range(MOST_CANDIDATES + len(waiting)):
         if number < len(waiting):
@@ -143,10 +151,12 @@ def _best_candidate(search: _Search, prices: Prices, candidates: Sequence[Decisi
         candidate = _priced(search, decisions, prices)
         if best is None or candidate.estimate < best.estimate:
             best = candidate
+        stalled = 0 if search.upper - best.estimate > 0.02 * search.budget.gap * abs(best.estimate) else stalled + 1
         search.upper = best.estimate
         search.note("options")
-        # leave time for the flows; the estimate is from below, so half the gap is kept for it
-        if number >= len(waiting) and (search.upper - search.lower <= 0.5 * search.budget.gap * abs(search.upper) or search.left() < 0.4 * search.budget.seconds):
+        if number < len(waiting):
+            stalled = 0
+        elif search.near_enough() or stalled >= MOST_STALLED or search.left() < 0.4 * search.budget.seconds:
             break
     assert best is not None
     return best

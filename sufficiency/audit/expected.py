@@ -131,10 +131,12 @@ class Expected:
 def expected(case: Case, scenario: str) -> Expected:
     """Everything from the case. Raises InputError when it has no such scenario of demand."""
     years = pd.Index(case.academic_years)
-    areas, councils = pd.Index(case.areas["area_id"]), pd.Index(case.councils["council_code"])
-    area_council = known(councils, case.areas["council_code"], "areas")
-    sites = pd.Index(pd.concat([case.settings["setting_id"], case.projects["site_id"]]).unique())
     frame = _pools_of(case)
+    # residents are of the case's councils; settings may stand in others
+    areas, home = pd.Index(case.areas["area_id"]), pd.Index(case.councils["council_code"])
+    councils = home.append(pd.Index(frame["council_code"].unique()).difference(home))
+    area_council = known(home, case.areas["council_code"], "areas")
+    sites = pd.Index(pd.concat([case.settings["setting_id"], case.projects["site_id"]]).unique())
     kind, council = positions(KINDS, frame["kind"]), known(councils, frame["council_code"], "pools")
     demand, base = demand_and_base(case, scenario, areas, pd.Index(frame["pool_id"]), kind, area_council)
     facts = _pool_facts(case, frame, sites, kind, council, base, demand, area_council)
