@@ -261,7 +261,11 @@ def latent_limits(problem: Problem, model: LinearModel, modules: Ints, latent: I
     j = options.start_option
     k, t = np.nonzero(options.start_opens[:, None] <= np.arange(len(problem.periods))[None, :])
     position = np.searchsorted(places, j[k] * len(problem.periods) + t)
-    found = (position < len(places)) & (places[np.minimum(position, max(len(places) - 1, 0))] == j[k] * len(problem.periods) + t) if len(places) else np.zeros(len(k), bool)
+    found = (
+        (position < len(places)) & (places[np.minimum(position, max(len(places) - 1, 0))] == j[k] * len(problem.periods) + t)
+        if len(places)
+        else np.zeros(len(k), bool)
+    )
     model.add_entries(rows[position[found]] if len(places) else rows, modules[k[found]], -options.module[j[k[found]]])
 
 

@@ -169,7 +169,7 @@ def _choose(  # type: ignore[no-untyped-def]
     periods = entrants.shape[2]
     unmet = unit_cost.shape[1]
     for b in prange(len(owner)):
-        c, l = cls[b], owner[b]
+        c, holder = cls[b], owner[b]
         best = np.empty(periods)
         best_cost = np.empty(periods)
         total_value = 0.0
@@ -185,7 +185,7 @@ def _choose(  # type: ignore[no-untyped-def]
                 journey = arc_journey[a]
                 s = share[c, p]
                 for v in range(periods):
-                    priced = worth[c, v] * journey + price[c, p, v] - s * bonus[l, c, v]
+                    priced = worth[c, v] * journey + price[c, p, v] - s * bonus[holder, c, v]
                     if priced < best[v] and choice[z, c, v] >= 0:
                         best[v] = priced
                         best_cost[v] = worth[c, v] * (journey + unit_cost[c, p])

@@ -75,7 +75,9 @@ class Assumptions:
                 continue
             if isinstance(old.value, dict) != isinstance(value, dict) or isinstance(old.value, list) != isinstance(value, list):
                 problems.append(
-                    InputProblem(file, "another shape than the default", f"Give it like the default: {old.value}.", column=name, value=str(value))
+                    InputProblem(
+                        file, "another shape than the default", f"Give it like the default: {old.value}.", column=name, value=str(value)
+                    )
                 )
                 continue
             if not all(isinstance(figure, int | float) for figure in _figures(value)):

@@ -39,7 +39,9 @@ def case_build(
     level: Annotated[str, typer.Option(help="Small areas: msoa (fast) or lsoa (fine).")] = "msoa",
     councils: Annotated[str | None, typer.Option(help='Names or codes, e.g. "Hampshire,Surrey".')] = None,
     region: Annotated[str | None, typer.Option(help='A region of England, e.g. "South East".')] = None,
-    partnership: Annotated[str | None, typer.Option(help='A Change Programme Partnership, e.g. "South West", or a TOML file of your own.')] = None,
+    partnership: Annotated[
+        str | None, typer.Option(help='A Change Programme Partnership, e.g. "South West", or a TOML file of your own.')
+    ] = None,
     england: Annotated[bool, typer.Option("--england", help="All 153 councils.")] = False,
     programme: Annotated[str, typer.Option(help="hnpca-2022-25, hnpca-2021-25 or high-needs-2025-30.")] = "hnpca-2022-25",
     projects: Annotated[Path | None, typer.Option(help="Your own project list (CSV) in place of the generated candidates.")] = None,
@@ -89,6 +91,7 @@ def plan(
     time_limit: Annotated[float | None, typer.Option(help="Stop searching after so many seconds (default 600).")] = None,
     backend: Annotated[str | None, typer.Option(help="Solver of small cases: highs, ortools or pulp.")] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same plan.")] = None,
+    years: Annotated[int | None, typer.Option(min=1, help="Plan only the first so many planning years.")] = None,
     request: Annotated[Path | None, typer.Option(help="TOML file with these settings and assumption overrides.")] = None,
     sensitivity: Annotated[bool, typer.Option(help="Show the saving at other displacement shares and horizons.")] = True,
 ) -> None:
@@ -101,7 +104,14 @@ def plan(
     from sufficiency.tables.checks import report_case
     from sufficiency.workflow import plan_case
 
-    given = {"gap": gap, "time_limit_s": time_limit, "backend": backend, "seed": seed, "sensitivity": sensitivity}
+    given: dict[str, Any] = {
+        "years": years,
+        "gap": gap,
+        "time_limit_s": time_limit,
+        "backend": backend,
+        "seed": seed,
+        "sensitivity": sensitivity,
+    }
     asked = replace(read_request(request) if request else PlanRequest(), **{k: v for k, v in given.items() if v is not None})
     _say(f"Reading {case_folder}")
     case = load_case(case_folder)
@@ -200,7 +210,9 @@ def travel(
     areas: Annotated[Path | None, typer.Option(help="CSV: id, easting_m, northing_m (optional lsoa21_code).")] = None,
     sites: Annotated[Path | None, typer.Option(help="CSV: id, easting_m, northing_m.")] = None,
     case: Annotated[Path | None, typer.Option(help="Case folder, in place of areas and sites.")] = None,
-    roads: Annotated[Path | None, typer.Option(help="OpenStreetMap .osm.pbf or OS Open Roads .gpkg; without it times are estimated.")] = None,
+    roads: Annotated[
+        Path | None, typer.Option(help="OpenStreetMap .osm.pbf or OS Open Roads .gpkg; without it times are estimated.")
+    ] = None,
     limit_min: Annotated[float, typer.Option(help="Longest journey, minutes one way.")] = 75.0,
     landmarks: Annotated[Path | None, typer.Option(help="Folder or file of known minutes to landmarks.")] = None,
     speeds: Annotated[str, typer.Option(help="Speed variant: school_run or free_flow.")] = "school_run",
@@ -217,7 +229,8 @@ def travel(
         report = make_travel(areas, sites, out, limit_min, roads, landmarks, speeds, _say, workers=workers, cache=cache, data=data)
     else:
         raise InputError([InputProblem("travel", "no points given", "Give --case, or --areas and --sites.")])
-    typer.echo(f"{report.pairs:,} journeys of {report.areas:,} areas to {report.sites:,} sites within {report.limit_min:g} minutes: {report.method}")
+    size = f"{report.pairs:,} journeys of {report.areas:,} areas to {report.sites:,} sites within {report.limit_min:g} minutes"
+    typer.echo(f"{size}: {report.method}")
     for method, error in report.mean_error_min.items():
         typer.echo(f"  mean error under 60 km, {method}: {error:.1f} minutes")
     if report.far_points:
@@ -230,7 +243,8 @@ def _case_text(case: Any) -> str:
     lines = [
         f"{case.name}: {len(case.councils)} councils, {len(case.areas):,} areas ({case.level}), {len(case.settings):,} settings,"
         f" {len(case.pools):,} pools, {len(case.projects):,} candidate projects, {len(case.travel):,} journeys",
-        f"Base January {case.base_january}: {placed:,.0f} placed pupils in the case; planning years {case.academic_years[0]} to {case.academic_years[-1]};"
+        f"Base January {case.base_january}: {placed:,.0f} placed pupils in the case;"
+        f" planning years {case.academic_years[0]} to {case.academic_years[-1]};"
         f" GBP {case.funds['amount_gbp'].sum() / 1e6:,.1f}m of capital ({case.programme})",
     ]
     for kind, totals in case.totals.items():

@@ -55,7 +55,7 @@ def demand_classes(case: Case, scenario: str) -> DemandClasses:
     shares = _variant_shares(case, areas, councils, families)
     classes = _classes(families)
     retention = _retention(case, classes)
-    owner = pd.Index(councils).get_indexer(areas["council_code"])
+    owner = pd.Index(councils).get_indexer(pd.Index(areas["council_code"]))
     share = shares[owner][:, classes["family"], classes["variant"]]
     whole = by_area[:, classes["family"], :] * share[:, :, None]
     demand, entrants = _stock_and_flow(whole, retention)
@@ -91,11 +91,16 @@ def _families(pupils: pd.DataFrame) -> pd.DataFrame:
 def _cube(table: pd.DataFrame, value: str, first: pd.Index, key: str, families: pd.DataFrame, years: list[str]) -> Floats:
     """(first, families, years) sums of a column."""
     family = pd.MultiIndex.from_frame(families).get_indexer(pd.MultiIndex.from_frame(table[["need_group", "phase"]]))
-    row, year = first.get_indexer(table[key]), pd.Index(years).get_indexer(table["academic_year"])
+    row, year = first.get_indexer(pd.Index(table[key])), pd.Index(years).get_indexer(pd.Index(table["academic_year"]))
     keep = (family >= 0) & (row >= 0) & (year >= 0)
     shape = (len(first), len(families), len(years))
     flat = np.ravel_multi_index((row[keep], family[keep], year[keep]), shape)
-    return np.bincount(flat, table[value].to_numpy(float)[keep], int(np.prod(shape))).reshape(shape)
+    return _summed(flat, table[value].to_numpy(float)[keep], shape)
+
+
+def _summed(flat: NDArray[np.int64], values: Floats, shape: tuple[int, ...]) -> Floats:
+    """Sums of values by flat position, in this shape."""
+    return np.bincount(flat, values, int(np.prod(shape))).astype(np.float64).reshape(shape)
 
 
 def _by_area(pupils: pd.DataFrame, areas: pd.DataFrame, families: pd.DataFrame, case: Case) -> Floats:
@@ -125,12 +130,11 @@ def _variant_shares(case: Case, areas: pd.DataFrame, councils: tuple[str, ...], 
 
 def _placed_now(case: Case, areas: pd.DataFrame) -> pd.DataFrame:
     kind = case.pools.set_index("pool_id")["setting_id"].map(case.settings.set_index("setting_id")["kind"])
-    placed = case.placements.assign(
+    return case.placements.assign(
         kind=case.placements["pool_id"].map(kind),
         council_code=case.placements["area_id"].map(areas.set_index("area_id")["council_code"]),
         academic_year=case.base_year,
     )
-    return placed
 
 
 def _classes(families: pd.DataFrame) -> pd.DataFrame:
@@ -168,11 +172,11 @@ def _base_pupils(
     placed = _placed_now(case, areas)
     placed = placed[placed["pupils"] > 0]
     family = pd.MultiIndex.from_frame(families).get_indexer(pd.MultiIndex.from_frame(placed[["need_group", "phase"]]))
-    owner = pd.Index(councils).get_indexer(placed["council_code"])
+    owner = pd.Index(councils).get_indexer(pd.Index(placed["council_code"]))
     kind = np.where(placed["kind"] == "resourced_provision", 0, np.where(placed["kind"].isin(INDEPENDENT_KINDS - {"unlocated_ap"}), 1, 2))
     shape = (len(councils), len(families), 3)
     flat = np.ravel_multi_index((owner, family, kind), shape)
-    by_kind = np.bincount(flat, placed["pupils"].to_numpy(float), int(np.prod(shape))).reshape(shape)
+    by_kind = _summed(flat, placed["pupils"].to_numpy(float), shape)
     total = by_kind.sum(axis=2)
     moderate, only = shares[:, :, 0] * total, shares[:, :, 2] * total
     in_base = np.minimum(by_kind[:, :, 0], moderate)
@@ -186,7 +190,7 @@ def _base_pupils(
     split[:, :, 1, 1] = (1.0 - split[:, :, 1, 2]) * (1.0 - spread)
     split[:, :, 2, 0], split[:, :, 2, 1] = spread, 1.0 - spread
     parts = split[owner, family, kind]
-    area = pd.Index(areas["area_id"]).get_indexer(placed["area_id"])
+    area = pd.Index(areas["area_id"]).get_indexer(pd.Index(placed["area_id"]))
     class_of = pd.MultiIndex.from_frame(classes[["family", "variant"]])
     rows = []
     for variant in range(3):

@@ -117,7 +117,9 @@ def _pools(case: Case, projects: pd.DataFrame) -> pd.DataFrame:
     )
     if existing["kind"].isna().any():
         row = existing.index[existing["kind"].isna()][0]
-        raise InputError([InputProblem("pools.csv", "setting is not in settings.csv", "Add the setting.", row=int(row) + 2, column="setting_id")])
+        raise InputError(
+            [InputProblem("pools.csv", "setting is not in settings.csv", "Add the setting.", row=int(row) + 2, column="setting_id")]
+        )
     adding = projects[projects["max_places"] > 0]
     new = pd.DataFrame(
         {
@@ -148,12 +150,14 @@ def _places(case: Case, demand: DemandClasses, pools: pd.DataFrame, base: pd.Dat
     starts = np.array([start_of(year) for year in case.academic_years])
     risk_from = pools["at_risk_from"].map(lambda year: start_of(year) if isinstance(year, str) else 10_000).to_numpy()
     places = places - pools["places_at_risk"].to_numpy(float)[:, None] * (starts[None, :] >= risk_from[:, None])
-    return np.where(pools["kind"].isin(UNLOCATED).to_numpy()[:, None], _unlocated_places(case, demand, pools, base), np.maximum(places, 0.0))
+    return np.where(
+        pools["kind"].isin(UNLOCATED).to_numpy()[:, None], _unlocated_places(case, demand, pools, base), np.maximum(places, 0.0)
+    )
 
 
 def _unlocated_places(case: Case, demand: DemandClasses, pools: pd.DataFrame, base: pd.DataFrame) -> Floats:
     """(P, T) cap of unlocated pools: (today's unlocated share of the stream + the assumption) x demand of the year."""
-    owner = pd.Index(demand.councils).get_indexer(demand.areas["council_code"])
+    owner = pd.Index(demand.councils).get_indexer(pd.Index(demand.areas["council_code"]))
     is_ap = (demand.classes["need_group"] == "AP").to_numpy()
     cap = case.assumptions.number("independent.unlocated_cap")
     result = np.zeros((len(pools), len(case.academic_years)))
@@ -164,13 +168,13 @@ def _unlocated_places(case: Case, demand: DemandClasses, pools: pd.DataFrame, ba
     for i, (kind, council) in enumerate(zip(pools["kind"], pools["council_code"], strict=True)):
         if kind not in UNLOCATED:
             continue
-        l = demand.councils.index(council) if council in demand.councils else -1
+        home = demand.councils.index(council) if council in demand.councils else -1
         ap = kind == "unlocated_ap"
-        mine = (base_owner == l) & (base_ap == ap)
+        mine = (base_owner == home) & (base_ap == ap)
         total = pupils[mine].sum()
         share = pupils[mine & unlocated].sum() / total if total > 0 else 0.0
         classes = is_ap if ap else ~is_ap
-        result[i] = (share + cap) * demand.demand[owner == l][:, classes].sum(axis=(0, 1))
+        result[i] = (share + cap) * demand.demand[owner == home][:, classes].sum(axis=(0, 1))
     return result
 
 
@@ -205,7 +209,7 @@ def _demand(case: Case, demand: DemandClasses) -> Demand:
     labels = tuple(demand.classes[["need_group", "severity", "phase", "route"]].agg("/".join, axis=1))
     return Demand(
         origins=tuple(demand.areas["area_id"]),
-        origin_owner=pd.Index(demand.councils).get_indexer(demand.areas["council_code"]).astype(np.int64),
+        origin_owner=pd.Index(demand.councils).get_indexer(pd.Index(demand.areas["council_code"])).astype(np.int64),
         classes=labels,
         class_family=demand.classes["family"].to_numpy(np.int64),
         entrants=demand.entrants,
@@ -223,7 +227,7 @@ def _pool_arrays(
     role = np.where(pools["kind"].isin(INDEPENDENT_KINDS), OUTSIDE, np.where(pools["is_new"] & ~pools["committed"], NEW, EXISTING))
     return Pools(
         labels=tuple(pools["pool_id"]),
-        owner=pd.Index(demand.councils).get_indexer(pools["council_code"]).astype(np.int64),
+        owner=pd.Index(demand.councils).get_indexer(pd.Index(pools["council_code"])).astype(np.int64),
         role=role.astype(np.int64),
         capacity=places - held,
         overflow_limit=np.where(pools["is_new"].to_numpy()[:, None], 0.0, overflow),
@@ -238,11 +242,11 @@ def _links(case: Case, demand: DemandClasses, pools: pd.DataFrame) -> tuple[Link
     areas = pd.Index(demand.areas["area_id"])
     reachable = case.travel[case.travel["status"] != "unreachable"]
     sites = pd.Index(pools["site_id"].unique())
-    site = sites.get_indexer(reachable["site_id"])
-    area = areas.get_indexer(reachable["area_id"])
+    site = sites.get_indexer(pd.Index(reachable["site_id"]))
+    area = areas.get_indexer(pd.Index(reachable["area_id"]))
     keep = (site >= 0) & (area >= 0)
     # every pool of a site shares its journeys
-    pool_site = sites.get_indexer(pools["site_id"])
+    pool_site = sites.get_indexer(pd.Index(pools["site_id"]))
     by_site = np.argsort(pool_site, kind="stable")
     first = np.searchsorted(pool_site[by_site], np.arange(len(sites) + 1))
     site, area = site[keep], area[keep]
@@ -312,24 +316,7 @@ def _options(case: Case, demand: DemandClasses, pools: pd.DataFrame, projects: p
     least = np.where(adds, np.maximum(1, np.ceil(projects["min_places"] / module)), 0)
     most = np.floor(projects["max_places"] / module)
     committed = (projects["decision"] == "committed").to_numpy()
-    rows: list[tuple[int, int, int]] = []
-    committed_start = np.full(len(projects), -1)
-    for j, project in enumerate(projects.itertuples()):
-        if committed[j]:
-            years = [start_of(str(project.committed_start))]
-        else:
-            years = list(range(max(start_of(project.earliest_start), money.first_year), last_open - project.lead_time_years + 1))
-        for year in years:
-            opens = year + project.lead_time_years
-            if opens < first_open and not committed[j]:
-                continue
-            if committed[j]:
-                committed_start[j] = len(rows)
-            if opens <= last_open:
-                rows.append((j, year, max(0, opens - first_open)))
-            elif committed[j]:
-                committed_start[j] = -1
-    option, year, opens = (np.array(part, np.int64) for part in zip(*rows, strict=True)) if rows else (np.zeros(0, np.int64),) * 3
+    option, year, opens, committed_start = _starts(projects, committed, money, first_open, last_open)
     built = projects.iloc[option].reset_index(drop=True)
     factor = capital_factor(case, money, built["life_years"].to_numpy(int), built["spend_profile"].tolist(), year, opens)
     uplift = 1 + built["optimism_bias"].to_numpy(float)
@@ -339,18 +326,20 @@ def _options(case: Case, demand: DemandClasses, pools: pd.DataFrame, projects: p
     groups = pd.factorize(projects["exclusive_group"])[0]
     return Options(
         labels=tuple(projects["project_id"]),
-        owner=pd.Index(demand.councils).get_indexer(projects["council_code"]).astype(np.int64),
-        kind=pd.Index(list(PROJECT_KINDS)).get_indexer(projects["kind"]).astype(np.int64),
-        pool=pool_of.get_indexer(projects["project_id"]).astype(np.int64),
+        owner=pd.Index(demand.councils).get_indexer(pd.Index(projects["council_code"])).astype(np.int64),
+        kind=pd.Index(list(PROJECT_KINDS)).get_indexer(pd.Index(projects["kind"])).astype(np.int64),
+        pool=pool_of.get_indexer(pd.Index(projects["project_id"])).astype(np.int64),
         module=module,
         min_modules=least.astype(np.int64),
         max_modules=most.astype(np.int64),
         max_stages=projects["max_stages"].to_numpy(np.int64),
-        source_pool=np.where(projects["from_pool_id"].notna(), pool_of.get_indexer(projects["from_pool_id"]), -1).astype(np.int64),
+        source_pool=np.where(projects["from_pool_id"].notna(), pool_of.get_indexer(pd.Index(projects["from_pool_id"])), -1).astype(
+            np.int64
+        ),
         removed=projects["places_removed"].to_numpy(float),
         kept=projects["places_kept"].to_numpy(float),
         exclusive=groups.astype(np.int64),
-        prerequisite=pd.Index(projects["project_id"]).get_indexer(projects["prerequisite"]).astype(np.int64),
+        prerequisite=pd.Index(projects["project_id"]).get_indexer(pd.Index(projects["prerequisite"])).astype(np.int64),
         committed_start=committed_start.astype(np.int64),
         committed_modules=np.where(committed, np.round(projects["committed_places"].fillna(0.0) / module), 0).astype(np.int64),
         start_option=option,
@@ -363,6 +352,24 @@ def _options(case: Case, demand: DemandClasses, pools: pd.DataFrame, projects: p
         module_spend=per_module[:, None] * profile,
         stage_spend=stage[:, None] * profile,
     )
+
+
+def _starts(projects: pd.DataFrame, committed: NDArray[np.bool_], money: Appraisal, first: int, last: int) -> tuple[Ints, Ints, Ints, Ints]:
+    """Every start that opens within the horizon: option, calendar year, planning year of opening; and each commitment's start or -1."""
+    rows: list[tuple[int, int, int]] = []
+    held = np.full(len(projects), -1, np.int64)
+    for j, project in enumerate(projects.to_dict("records")):
+        lead = int(project["lead_time_years"])
+        if committed[j]:
+            years = range(start_of(project["committed_start"]), start_of(project["committed_start"]) + 1)
+        else:
+            years = range(max(start_of(project["earliest_start"]), money.first_year), last - lead + 1)
+        for year in years:
+            if year + lead <= last:
+                held[j] = len(rows) if committed[j] else -1
+                rows.append((j, year, max(0, year + lead - first)))
+    table = np.array(rows, np.int64).reshape(-1, 3)
+    return table[:, 0], table[:, 1], table[:, 2], held
 
 
 def _funds(case: Case, demand: DemandClasses, money: Appraisal) -> Funds:
@@ -387,7 +394,7 @@ def _funds(case: Case, demand: DemandClasses, money: Appraisal) -> Funds:
 
 def _base_journeys(case: Case, demand: DemandClasses, pools: pd.DataFrame) -> pd.DataFrame:
     """Base-year pupils with their journeys; one that the travel table lacks takes the council's unlocated journey."""
-    base = demand.base.assign(pool=pd.Index(pools["pool_id"]).get_indexer(demand.base["pool_id"]))
+    base = demand.base.assign(pool=pd.Index(pools["pool_id"]).get_indexer(pd.Index(demand.base["pool_id"])))
     area, pool = demand.areas.iloc[base["area"]], pools.iloc[base["pool"]]
     key = pd.MultiIndex.from_arrays([area["area_id"], pool["site_id"]])
     travel = case.travel[case.travel["status"] != "unreachable"].set_index(["area_id", "site_id"])[["minutes", "km"]].reindex(key)

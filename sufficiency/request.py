@@ -23,16 +23,17 @@ class PlanRequest:
     seed: int = 1
     scenario: str = "central"
     """Demand scenario of the table ``pupils``."""
+    years: int | None = None
+    """Plan only the first so many planning years; None = all."""
     sensitivity: bool = True
     """Whether to show the saving at other displacement shares and tails."""
     assumptions: dict[str, Any] = field(default_factory=dict)
     """Overrides by dotted name."""
 
     def applied_to(self, case: Case) -> Case:
-        """The case with the request's assumptions. Raises InputError for unknown names."""
-        if not self.assumptions:
-            return case
-        return replace(case, assumptions=case.assumptions.override(self.assumptions, "the request", "request"))
+        """The case with the request's years and assumptions. Raises InputError for unknown names."""
+        assumptions = case.assumptions.override(self.assumptions, "the request", "request")
+        return replace(case, assumptions=assumptions, academic_years=case.academic_years[: self.years])
 
 
 def read_request(path: Path) -> PlanRequest:

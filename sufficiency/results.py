@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -151,7 +152,9 @@ def _projects(formulation: Formulation, solution: Solution) -> pd.DataFrame:
     years = formulation.appraisal.financial_years
     rows = []
     stage_of: dict[int, int] = {}
-    for k in sorted(np.nonzero((decisions.start > 0) | (decisions.stage > 0))[0], key=lambda k: (options.start_option[k], options.start_opens[k])):
+    for k in sorted(
+        np.nonzero((decisions.start > 0) | (decisions.stage > 0))[0], key=lambda k: (options.start_option[k], options.start_opens[k])
+    ):
         j = int(options.start_option[k])
         project = formulation.projects.iloc[j]
         stage_of[j] = stage_of.get(j, 0) + 1
@@ -161,7 +164,10 @@ def _projects(formulation: Formulation, solution: Solution) -> pd.DataFrame:
         modules = int(decisions.modules[k])
         rows.append(
             {
-                **{name: project[name] for name in ("project_id", "name", "kind", "effect", "council_code", "site_id", "easting_m", "northing_m")},
+                **{
+                    name: project[name]
+                    for name in ("project_id", "name", "kind", "effect", "council_code", "site_id", "easting_m", "northing_m")
+                },
                 **{name: project[name] for name in ("provision", "need_groups", "phases")},
                 "stage": stage_of[j],
                 "start_financial_year": years[options.start_year[k]],
@@ -217,7 +223,11 @@ def _placements(formulation: Formulation, stays: _Stays, *, unmet: bool) -> pd.D
     areas = formulation.demand.areas.iloc[stays.area[row]]
     table = {
         "area_id": areas["area_id"].to_numpy(),
-        **({"council_code": areas["council_code"].to_numpy()} if unmet else {"pool_id": formulation.pools["pool_id"].to_numpy()[stays.pool[row]]}),
+        **(
+            {"council_code": areas["council_code"].to_numpy()}
+            if unmet
+            else {"pool_id": formulation.pools["pool_id"].to_numpy()[stays.pool[row]]}
+        ),
         **{name: classes[name].to_numpy() for name in ("need_group", "severity", "phase", "route")},
         "academic_year": np.array(formulation.case.academic_years, object)[t],
         "entrants": stays.entrants[row, t],
@@ -251,15 +261,15 @@ def _needs(formulation: Formulation, stays: _Stays, latent: Floats) -> pd.DataFr
 
 
 def _council_table(formulation: Formulation, columns: dict[str, Floats], where: NDArray[np.bool_]) -> pd.DataFrame:
-    l, h, t = np.nonzero(where)
+    owner, h, t = np.nonzero(where)
     families = formulation.demand.families.iloc[h]
     keys = {
-        "council_code": np.array(formulation.demand.councils, object)[l],
+        "council_code": np.array(formulation.demand.councils, object)[owner],
         "need_group": families["need_group"].to_numpy(),
         "phase": families["phase"].to_numpy(),
         "academic_year": np.array(formulation.case.academic_years, object)[t],
     }
-    return pd.DataFrame({**keys, **{name: values[l, h, t] for name, values in columns.items()}})
+    return pd.DataFrame({**keys, **{name: values[owner, h, t] for name, values in columns.items()}})
 
 
 def _travel(formulation: Formulation, stays: _Stays) -> pd.DataFrame:
@@ -290,13 +300,13 @@ def _quantiles(formulation: Formulation, stays: _Stays, located: NDArray[np.bool
     order = np.lexsort((stays.minutes[rows], key))
     rows, key = rows[order], key[order]
     edges = np.append(np.nonzero(np.diff(key, prepend=-1))[0], len(key))
-    for begin, end in zip(edges[:-1], edges[1:], strict=True):
-        l, h = divmod(int(key[begin]), len(problem.families))
+    for begin, end in pairwise(edges):
+        owner_of, h = divmod(int(key[begin]), len(problem.families))
         minutes = stays.minutes[rows[begin:end]]
         running = np.cumsum(stays.pupils[rows[begin:end]], axis=0)
         for name, share in (("median_min", 0.5), ("p90_min", 0.9)):
             at = (running < share * running[-1] - 1e-12).sum(axis=0)
-            columns[name][l, h] = minutes[np.minimum(at, len(minutes) - 1)]
+            columns[name][owner_of, h] = minutes[np.minimum(at, len(minutes) - 1)]
 
 
 def _funding(formulation: Formulation, solution: Solution) -> pd.DataFrame:
@@ -333,20 +343,20 @@ def _paid(solution: Solution) -> Floats:
 
 def _payments(formulation: Formulation, solution: Solution) -> pd.DataFrame:
     paid = _paid(solution)
-    g, l, kind, f = np.nonzero(paid)
+    g, owner, kind, f = np.nonzero(paid)
     table = {
         "fund_id": np.array(formulation.problem.funds.labels, object)[g],
-        "council_code": np.array(formulation.demand.councils, object)[l],
+        "council_code": np.array(formulation.demand.councils, object)[owner],
         "kind": np.array(list(PROJECT_KINDS), object)[kind],
         "financial_year": np.array(formulation.appraisal.financial_years, object)[f],
-        "amount_gbp": paid[g, l, kind, f],
+        "amount_gbp": paid[g, owner, kind, f],
     }
     return pd.DataFrame(table) if len(g) else _frame("payments", [])
 
 
 def _costs(formulation: Formulation, solution: Solution, stays: _Stays, latent: Floats, places: Floats) -> pd.DataFrame:
     """The objective line by line; each line's present value sums to the solution's cost."""
-    case, problem, money = formulation.case, formulation.problem, formulation.appraisal
+    case, problem = formulation.case, formulation.problem
     pools = len(formulation.pools)
     kind = np.append(formulation.pools["kind"].to_numpy(object), "unmet")[stays.pool]
     placed = stays.pool < pools
@@ -365,7 +375,14 @@ def _costs(formulation: Formulation, solution: Solution, stays: _Stays, latent: 
         ("latent_revenue", _latent_revenue(formulation, latent), True, False),
     ]
     rows = [
-        {"item": item, "year": year, "gbp": float(amount), "present_value_gbp": float(amount * weight), "is_cash": cash, "in_objective": counts}
+        {
+            "item": item,
+            "year": year,
+            "gbp": float(amount),
+            "present_value_gbp": float(amount * weight),
+            "is_cash": cash,
+            "in_objective": counts,
+        }
         for item, amounts, cash, counts in yearly
         for year, amount, weight in zip(case.academic_years, amounts, problem.weight, strict=True)
     ]
@@ -401,7 +418,14 @@ def _capital_lines(formulation: Formulation, solution: Solution) -> list[dict[st
     spend = decisions.start @ options.fixed_spend + decisions.modules @ options.module_spend + decisions.stage @ options.stage_spend
     discount = money.discount(np.arange(len(money.financial_years)) + money.first_budget_year - money.first_year)
     lines: list[dict[str, object]] = [
-        {"item": "capital", "year": year, "gbp": float(gbp), "present_value_gbp": float(gbp * factor), "is_cash": True, "in_objective": True}
+        {
+            "item": "capital",
+            "year": year,
+            "gbp": float(gbp),
+            "present_value_gbp": float(gbp * factor),
+            "is_cash": True,
+            "in_objective": True,
+        }
         for year, gbp, factor in zip(money.financial_years, spend, discount, strict=True)
     ]
     life = formulation.projects["life_years"].to_numpy(int)[options.start_option]
@@ -414,7 +438,14 @@ def _capital_lines(formulation: Formulation, solution: Solution) -> list[dict[st
     value = -float((total * credit).sum())
     end = float(money.discount(np.array(len(case.academic_years) + money.tail, float)))
     lines.append(
-        {"item": "capital_credit", "year": financial_year(start_of(case.academic_years[-1])), "gbp": value / end, "present_value_gbp": value, "is_cash": True, "in_objective": True}
+        {
+            "item": "capital_credit",
+            "year": financial_year(start_of(case.academic_years[-1])),
+            "gbp": value / end,
+            "present_value_gbp": value,
+            "is_cash": True,
+            "in_objective": True,
+        }
     )
     return lines
 

@@ -93,9 +93,7 @@ SETTING_KINDS: Final[dict[str, str]] = {
     "unlocated_ap": "Council-funded or school-arranged AP with no location on the map",
 }
 
-INDEPENDENT_KINDS: Final[frozenset[str]] = frozenset(
-    {"non_maintained", "independent_special", "unlocated_independent", "unlocated_ap"}
-)
+INDEPENDENT_KINDS: Final[frozenset[str]] = frozenset({"non_maintained", "independent_special", "unlocated_independent", "unlocated_ap"})
 """The placements that new places are meant to make unnecessary."""
 
 PROJECT_KINDS: Final[dict[str, str]] = {

@@ -64,14 +64,13 @@ def plan_case(
 
 
 def as_planned(case: Case, plan_folder: Path) -> Case:
-    """The case with the assumptions that a written plan was made with."""
+    """The case with the years and assumptions that a written plan was made with."""
     summary = json.loads((plan_folder / "plan.json").read_text(encoding="utf-8"))
-    return replace(case, assumptions=case.assumptions.override(summary["assumptions_changed"], "the plan", "plan.json"))
+    assumptions = case.assumptions.override(summary["assumptions_changed"], "the plan", "plan.json")
+    return replace(case, assumptions=assumptions, academic_years=tuple(summary["academic_years"]))
 
 
-def _solve_worlds(
-    formulation: Formulation, request: PlanRequest, say: Say, interrupted: Callable[[], bool]
-) -> tuple[Formulation, _Worlds]:
+def _solve_worlds(formulation: Formulation, request: PlanRequest, say: Say, interrupted: Callable[[], bool]) -> tuple[Formulation, _Worlds]:
     how = _options(request, say, interrupted)
     say("Counterfactual: committed projects only")
     committed = no_decisions(formulation.problem)
@@ -137,7 +136,9 @@ def _saving_with(formulation: Formulation, worlds: _Worlds, overrides: dict[str,
         return {"saving_gbp": worlds.counterfactual.upper - worlds.plan.upper}
     changed = replace(case, assumptions=case.assumptions.override(overrides, "sensitivity"))
     other = formulate(changed, formulation.scenario)
-    counterfactual = worlds.counterfactual if "displacement.share" in overrides else solve(other.problem, how, fixed=no_decisions(other.problem))
+    counterfactual = (
+        worlds.counterfactual if "displacement.share" in overrides else solve(other.problem, how, fixed=no_decisions(other.problem))
+    )
     other = with_floor(other, counterfactual.flows)
     held = _held(other, counterfactual, worlds.plan.decisions, how)
     return {"saving_gbp": counterfactual.upper - held.upper}

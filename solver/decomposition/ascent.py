@@ -60,14 +60,13 @@ def ascend(
     capacity = problem.pools.capacity + (np.zeros(1) if fixed is None else opened_places(problem, fixed))
     chooser = _OptionChooser(problem) if fixed is None else None
     weight = TYPICAL_COST * problem.weight
-    money_scale = 1.0
     price = {
         "capacity": np.zeros_like(capacity) if begin is None else begin.capacity.copy(),
         "displacement": np.zeros_like(problem.displacement.floor) if begin is None else begin.displacement.copy(),
         "latent": np.zeros_like(problem.displacement.latent_limit),
         "budget": np.zeros_like(chooser.purse.cumulated) if chooser else np.zeros(0),
     }
-    scale = {"capacity": weight, "displacement": weight, "latent": weight, "budget": money_scale}
+    scale: dict[str, Floats] = {"capacity": weight, "displacement": weight, "latent": weight, "budget": np.ones(1)}
     mean = {name: np.zeros_like(array) for name, array in price.items()}
     square = {name: np.zeros_like(array) for name, array in price.items()}
     best, best_prices, kept = -np.inf, Prices(price["capacity"], price["displacement"]), []
@@ -193,12 +192,16 @@ class _OptionChooser:
         is_latent = (options.pool >= 0)[:, None] & (gain > price["capacity"][pool])
         owed = np.cumsum(price["budget"][self.purse.of_owner][:, ::-1], axis=1)[:, ::-1]  # a pound spent in f counts from f on
         owed_start = owed[options.owner[j]]
-        per_module = options.module[j] * (place[j] * self.after).sum(axis=1) - options.module_cost - (owed_start * options.module_spend).sum(axis=1)
+        per_module = (
+            options.module[j] * (place[j] * self.after).sum(axis=1) - options.module_cost - (owed_start * options.module_spend).sum(axis=1)
+        )
         change = options.removed - options.kept
         source = np.maximum(options.source_pool, 0)
         lost = np.where((options.source_pool >= 0)[:, None], price["capacity"][source] * change[:, None], 0.0)
         fixed = options.fixed_cost + (owed_start * options.fixed_spend).sum(axis=1) + (lost[j] * self.after).sum(axis=1)
-        modules = np.where(self.committed, options.committed_modules[j], np.where(per_module > 0, options.max_modules[j], options.min_modules[j]))
+        modules = np.where(
+            self.committed, options.committed_modules[j], np.where(per_module > 0, options.max_modules[j], options.min_modules[j])
+        )
         profit = np.where(self.committed, np.where(self.chosen, np.inf, -np.inf), per_module * modules - fixed)
         picked = self._best_of_party(profit)
         modules = modules[picked]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from solver.pricing import Blocks
-from solver.problem import Problem
+from solver.problem import Bools, Problem
 
 
 def make_blocks(problem: Problem, target: int) -> Blocks:
@@ -15,19 +15,19 @@ def make_blocks(problem: Problem, target: int) -> Blocks:
     cells want the same pools.
     """
     demand = problem.demand
-    present = (demand.entrants > 0).any(axis=2)
-    wanted = present.any(axis=0)
+    present: Bools = np.logical_or.reduce(demand.entrants > 0, axis=2)
+    wanted = np.logical_or.reduce(present, axis=0)
     owners = demand.origin_owner
     size = max(1, round(len(owners) * int(wanted.sum()) / max(target, 1)))
     owner, cls, origin, start = [], [], [], [0]
-    for l in range(len(problem.owners)):
-        mine = np.nonzero(owners == l)[0]
+    for holder in range(len(problem.owners)):
+        mine = np.nonzero(owners == holder)[0]
         clusters = np.array_split(mine, max(1, round(len(mine) / size)))
         for c in np.nonzero(wanted)[0]:
             for cluster in clusters:
                 cells = cluster[present[cluster, c]]
                 if len(cells):
-                    owner.append(l)
+                    owner.append(holder)
                     cls.append(int(c))
                     origin.append(cells)
                     start.append(start[-1] + len(cells))

@@ -109,7 +109,8 @@ class Master:
         use = np.where(response.first[1:] > response.first[:-1], use, 0.0)
         family = self.problem.demand.class_family[self.blocks.cls]
         displaced = (response.displaced * prices.displacement[self.blocks.owner, family]).sum(axis=1)
-        return (response.cost + use - displaced) * MONEY
+        result: Floats = (response.cost + use - displaced) * MONEY
+        return result
 
     def cut(self, prices: Prices, value: float) -> Cut:
         """The cut that these prices prove, ``value`` being the blocks' sum at them (in millions)."""
@@ -200,7 +201,8 @@ class Master:
             amounts.append((amount * part)[part > 0])
         key, inverse = np.unique(np.concatenate(keys), return_inverse=True)
         origin, cls, entry, pool = np.unravel_index(key, shape)
-        return Flows(origin, cls, entry, pool, np.bincount(inverse, np.concatenate(amounts)))
+        amount = np.bincount(inverse, np.concatenate(amounts)).astype(np.float64)
+        return Flows(origin, cls, entry, pool, amount)
 
 
 def cell_blocks(problem: Problem, blocks: Blocks) -> Ints:
@@ -216,12 +218,12 @@ def summarise(problem: Problem, blocks: Blocks, flows: Flows) -> Response:
     demand, pools = problem.demand, len(problem.pools.labels)
     periods = len(problem.periods)
     block = cell_blocks(problem, blocks)[flows.origin, flows.cls]
-    cost = np.bincount(block, flow_costs(problem, flows) * flows.amount, blocks.count)
+    cost = np.bincount(block, flow_costs(problem, flows) * flows.amount, blocks.count).astype(np.float64)
     stay = demand.stay[flows.cls, flows.entry] * flows.amount[:, None]
     placed = flows.pool < pools
     key = (block[placed, None] * pools + flows.pool[placed, None]) * periods + np.arange(periods)
     cells, inverse = np.unique(key.ravel(), return_inverse=True)
-    amount = np.bincount(inverse, stay[placed].ravel())
+    amount = np.bincount(inverse, stay[placed].ravel()).astype(np.float64)
     keep = amount > 0
     cells, amount = cells[keep], amount[keep]
     first = np.searchsorted(cells // (pools * periods), np.arange(blocks.count + 1))
@@ -260,7 +262,7 @@ def converge(
     out_of_time: Callable[[], float],
     begin: tuple[Dual, float] | None = None,
     smoothing: float = 0.6,
-    ) -> Converged:
+) -> Converged:
     """Generate columns until the programme's value and the bound agree to ``tolerance`` (share), or time runs out.
 
     ``begin``: known prices and the sum of the blocks' values at them.
@@ -278,8 +280,10 @@ def converge(
                 raise RuntimeError(f"the linear programme of the blocks ended as {solved.termination}")
             return last
         dual, sigma = master.dual(solved.row_dual, solved.objective)
-        point = dual if best is None else Dual(
-            best.prices.mixed(dual.prices, smoothing), smoothing * best.core_part + (1 - smoothing) * dual.core_part
+        point = (
+            dual
+            if best is None
+            else Dual(best.prices.mixed(dual.prices, smoothing), smoothing * best.core_part + (1 - smoothing) * dual.core_part)
         )
         added = 0
         for attempt in (point, dual):

@@ -93,7 +93,12 @@ class _Candidate:
 
 
 def decompose(
-    problem: Problem, budget: Budget, *, known_flows: Sequence[Flows] = (), candidates: Sequence[Decisions] = (), fixed: Decisions | None = None
+    problem: Problem,
+    budget: Budget,
+    *,
+    known_flows: Sequence[Flows] = (),
+    candidates: Sequence[Decisions] = (),
+    fixed: Decisions | None = None,
 ) -> Solution:
     """Solve by decomposition.
 
@@ -193,7 +198,8 @@ def _options_with_cuts(search: _Search) -> ModelSolution:
     kept = master.core_rows()
     count, cuts = len(arrays.cost), len(master.cuts)
     slopes = sparse.csc_matrix(np.vstack([-cut.coefficient for cut in master.cuts]))
-    matrix = sparse.bmat([[arrays.matrix[kept], None], [slopes, np.ones((cuts, 1))]], format="csc")
+    blank = sparse.csc_matrix((len(kept), 1))
+    matrix = sparse.csc_matrix(sparse.bmat([[arrays.matrix[kept], blank], [slopes, sparse.csc_matrix(np.ones((cuts, 1)))]]))
     model = ModelArrays(
         cost=np.append(np.zeros(count), 1.0),
         lower=np.append(arrays.lower, -np.inf),
