@@ -52,7 +52,7 @@ def _years(plan: Plan, case: Case) -> list[str]:
         "Minutes before": mean_minutes(plan.counterfactual.travel),
         "Minutes with plan": mean_minutes(plan.plan.travel),
     }
-    lines = [f"{'Pupils by year':<20}" + "".join(f"{year:>8}" for year in shown)]
+    lines = [f"{'Pupils, minutes':<20}" + "".join(f"{year:>8}" for year in shown)]
     return lines + [f"{label:<20}" + "".join(f"{values.get(year, 0.0):>8,.0f}" for year in shown) for label, values in rows.items()]
 
 
@@ -81,7 +81,7 @@ def _top_projects(plan: Plan, case: Case, room: int) -> list[str]:
 
 def _sensitivity(plan: Plan) -> list[str]:
     lines = [f"  {line}" for line in sensitivity_lines(plan.summary)]
-    return ["Saving if an assumption is another", *lines] if lines else []
+    return ["Saving of the same projects under other assumptions", *lines] if lines else []
 
 
 def _warnings(plan: Plan, case: Case, folder: Path | None) -> list[str]:
