@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import highspy
 import numpy as np
 from scipy import sparse
@@ -114,13 +117,31 @@ class GrowingLP:
         return solved if solved.termination is Termination.OPTIMAL else None
 
 
+_banner = {"shown": False}
 _scheduler = {"threads": 0}
 """Threads of HiGHS's scheduler: one per process, which refuses to run with another number until it is reset."""
 
 
+def _made() -> highspy.Highs:
+    """A HiGHS object; the banner that its first construction prints is kept out of the program's output."""
+    if _banner["shown"]:
+        return highspy.Highs()  # type: ignore[no-untyped-call]
+    sys.stdout.flush()
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        highs = highspy.Highs()  # type: ignore[no-untyped-call]
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
+    _banner["shown"] = True
+    return highs
+
+
 def _engine(limits: Limits) -> highspy.Highs:
     """Solves that run at the same time in one process must agree on their threads."""
-    highs = highspy.Highs()  # type: ignore[no-untyped-call]
+    highs = _made()
     highs.setOptionValue("output_flag", False)
     if _scheduler["threads"] != limits.threads:
         highs.resetGlobalScheduler(True)
