@@ -73,12 +73,15 @@ def _planning_order(case: Case) -> pd.DataFrame:
 
 
 def _pupils_of(case: Case, scenario: str) -> pd.DataFrame:
-    pupils = case.pupils[case.pupils["scenario"] == scenario]
-    if pupils.empty:
+    """Rows of the scenario, and those of ``central`` for the years that it lacks: observed years need not be repeated."""
+    own = case.pupils[case.pupils["scenario"] == scenario]
+    if own.empty:
         known = ", ".join(sorted(case.pupils["scenario"].unique()))
         raise InputError([InputProblem("pupils", "no such demand scenario", f"The case has: {known}.", column="scenario", value=scenario)])
-    pupils = pupils.assign(need_group=pupils["need"].map(GROUP_OF_NEED))
-    return pupils[pupils["academic_year"].isin([case.base_year, *case.academic_years])]
+    shared = (case.pupils["scenario"] == "central") & ~case.pupils["academic_year"].isin(own["academic_year"].unique())
+    pupils = pd.concat([case.pupils[shared], own])
+    pupils = pupils[pupils["academic_year"].isin([case.base_year, *case.academic_years])]
+    return pupils.assign(need_group=pupils["need"].map(GROUP_OF_NEED))
 
 
 def _families(pupils: pd.DataFrame) -> pd.DataFrame:

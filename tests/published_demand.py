@@ -25,6 +25,8 @@ COUNCILS = {
 CODES = list(COUNCILS)
 CUMBRIA = ("E10000006", "909", "Cumbria")
 NO_PLACEMENTS, NO_NEEDS = "E09000002", "E10000030"
+FIRST = 2019
+"""First January of the caseload."""
 AGES = (3, 4, 7, 10, 13, 15, 17, 19, 20, 24)
 GROUPS = (0, 0, 1, 1, 2, 2, 3, 4, 5, 5)
 BANDS = (
@@ -78,6 +80,7 @@ def write(folder: Path, packed: bool = False) -> np.ndarray:
         (folder / name).mkdir(parents=True)
     _plans(folder / "la_stats", table, packed)
     _age_bands(folder / "la_stats", table)
+    _history(folder / "la_stats", table)
     _alternative_provision(folder / "la_stats")
     _geography(folder)
     return table
@@ -93,7 +96,7 @@ def january(table: np.ndarray, year: int) -> np.ndarray:
 
 def _plans(folder: Path, table: np.ndarray, packed: bool) -> None:
     caseload = []
-    for year in (2022, 2023, 2024, 2025):
+    for year in range(FIRST, 2026):
         plans = january(table, year)
         rows = [(code, plans[place]) for place, code in enumerate(CODES)]
         if year < 2024:
@@ -160,13 +163,59 @@ def _need_row(code: str, topic: str, breakdown: str, plans: np.ndarray, hidden: 
 
 def _age_bands(folder: Path, table: np.ndarray) -> None:
     rows = []
-    for year in (2022, 2023):
+    for year in range(FIRST, 2024):
         plans = january(table, year).sum(axis=(1, 3))
         for code, council in ((CUMBRIA[0], plans[0] + plans[1]), (CODES[2], plans[2]), (CODES[3], plans[3])):
             counts = pd.Series(council).groupby(list(BANDS)).sum()
             rows += [(year, "Local authority", code, band, "Total", int(count)) for band, count in counts.items()]
     names = ["time_period", "geographic_level", "new_la_code", "characteristic_age", "ehcp_or_statement", "num_caseload"]
     pd.DataFrame(rows, columns=names).to_csv(folder / "ehcp_age_profile_2010_2023.csv.gz", index=False)
+
+
+def _history(folder: Path, table: np.ndarray) -> None:
+    """What the forecast reads beside stocks: flows of calendar years, the establishment file of 2015 to 2018, exclusions."""
+    new, needs, requests, ceased = [], [], [], []
+    for year in range(FIRST, 2025):
+        for code, plans in _councils(np.random.default_rng(year).binomial(january(table, year).astype(int), 0.2).astype(float), year):
+            where = {"time_period": str(year), "new_la_code": code}
+            asked = {"requests_received_in_year": int(1.5 * plans.sum())}
+            requests.append(_where(year, code, "All requests", "All requests") | where | asked)
+            new.append(_new_row(year, code, "New EHC plans", "New EHC plans", plans) | where)
+            for place, age in enumerate(AGES):
+                topic, label = "Age when plan started", f"age {age}"
+                new.append(_new_row(year, code, topic, label, plans[:, place]) | where)
+                of_need = {column: int(count) for column, count in zip(NEED_COLUMNS, plans[:, place].sum(axis=1), strict=True)}
+                needs.append(_where(year, code, topic, label) | where | of_need)
+                left = int(0.4 * plans[:, place].sum() * (1 + 2 * (age > 15)))
+                ceased.append(_where(year, code, "Age plan ceased", label) | where | {"total_ceased": left})
+    cut = {"new_la_code": "la_code_ons", "old_la_code": "la_code_dfe"}
+    tables = {"newplans": new, "sen_need_newplans": needs, "requests": requests, "ceased_plans": ceased}
+    for name, rows in tables.items():
+        pd.DataFrame(rows).rename(columns=cut).to_csv(folder / f"sen2_2025_{name}.csv.gz", index=False)
+    groups = {"state_special": "Special - LA maintained", "independent_special": "Special - Independent", "ap": "AP/PRU - Academy"}
+    established = []
+    for year in range(2015, FIRST):
+        for code, plans in _councils(january(table, year), year):
+            by_kind = {label: int(plans[..., ALL.index(category)].sum()) for category, label in groups.items()}
+            established.append((year, "Local authority", code, "Total", "Total", int(plans.sum())))
+            established += [(year, "Local authority", code, "Special", label, count) for label, count in by_kind.items()]
+    names = ["time_period", "geographic_level", "la_code_ons", "establishment_group", "establishment_type", "Total_all"]
+    pd.DataFrame(established, columns=names).to_csv(folder / "sen2_2022_estab_caseload_2015_2022.csv.gz", index=False)
+    excluded = [("2016/17", "Local authority", name, "Total", 30) for _, name, _ in COUNCILS.values()]
+    columns = ["year", "level", "la_name", "school_type", "perm_excl"]
+    pd.DataFrame(excluded, columns=columns).to_csv(folder / "la_exclusions_2006_2017.csv.gz", index=False)
+
+
+def _councils(plans: np.ndarray, year: int) -> list[tuple[str, np.ndarray]]:
+    """Plans by council of that year: Cumbria was one until 2023."""
+    own = list(zip(CODES, plans, strict=True))
+    return own if year >= 2024 else [(CUMBRIA[0], plans[0] + plans[1]), *own[2:]]
+
+
+def _new_row(year: int, code: str, topic: str, breakdown: str, plans: np.ndarray) -> dict[str, object]:
+    counts = plans.reshape(-1, len(ALL)).sum(axis=0)
+    row = _caseload_row(year, code, topic, breakdown, counts, False)
+    return {**row, "new_ehc_plans": row.pop("ehcplans")}
 
 
 def _alternative_provision(folder: Path) -> None:
@@ -227,6 +276,11 @@ def _geography(folder: Path) -> None:
     shape = gpd.GeoDataFrame({"lsoa21_code": table["lsoa21_code"]}, geometry=shapes, crs="EPSG:27700").to_crs("EPSG:4326")
     shape.to_parquet(folder / "boundaries" / "lsoa21_england.parquet")
     old = table["lsoa21_code"].str.replace("E01", "E00")
-    pd.DataFrame({"lsoa11_code": old, "age_25": 7.0}).to_parquet(folder / "demand" / "lsoa11_mye2020_age0_25.parquet")
+    single = {  # more people than in the table above, so that not every resident has a plan
+        f"age_{age}": 40 * table[f"mye2020_{low}_{high}"] / (high - low + 1)
+        for low, high in ((0, 4), (5, 10), (11, 15), (16, 18), (19, 24))
+        for age in range(low, high + 1)
+    }
+    pd.DataFrame({"lsoa11_code": old, **single, "age_25": 7.0}).to_parquet(folder / "demand" / "lsoa11_mye2020_age0_25.parquet")
     pairs = pd.DataFrame({"lsoa11_code": old, "lsoa21_code": table["lsoa21_code"], "change_code": "U"})
     pairs.to_csv(folder / "demand" / "lsoa11_lsoa21_lookup.csv.gz", index=False)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sufficiency.build import designation as d
 from sufficiency.build import gravity as g
 from sufficiency.terms import NEED_GROUPS, PHASES
+from sufficiency.travel_sources import estimate_basis
 
 N = len(g.CELLS)
 
@@ -169,7 +170,7 @@ def test_journeys_are_read_by_id_not_by_order() -> None:
     schools = pd.DataFrame(
         {"setting_id": ["2", "1"], "council_code": ["X", "Y"], "easting_m": [400_500.0, 430_500.0], "northing_m": [2e5, 2e5]}
     )
-    journeys = g.reach(areas, schools, 30)
+    journeys = g.reach(areas, schools, 30, estimate_basis(areas, None))
     assert np.isfinite(journeys.minutes).tolist() == [[True, False], [False, True]]
     assert journeys.home.tolist() == [[True, False], [False, True]]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from pathlib import Path
 
@@ -15,8 +14,10 @@ from hypothesis import strategies as st
 
 from sufficiency.assumptions import default_assumptions
 from sufficiency.build import council_tables, demand_notes, residents, small_area_split
-from sufficiency.build.carry_forward import carry_forward
+from sufficiency.build.demand_ahead import DemandAhead, demand_ahead
 from sufficiency.build.fitting import fit, shares
+from sufficiency.demand.forecast import forecast
+from sufficiency.sources.boundaries import councils as all_councils
 from sufficiency.sources.ehc_plans import CATEGORIES, ENGLAND, PLACED
 from sufficiency.tables.problems import InputError
 from sufficiency.tables.read import validate_table
@@ -193,18 +194,39 @@ def test_ap_shares_come_from_the_assumptions_and_the_last_count_is_carried(folde
     assert set(later[2025].loc[later[2025]["stream"] == "ap", "status"]) == {"forecast"}
 
 
-# --- carrying forward --------------------------------------------------------------------------------------------------
+# --- after the last observed January -----------------------------------------------------------------------------------
 
 
-def test_carry_forward_damps_englands_growth() -> None:
-    rows = [("A", 2023, 100.0), ("B", 2023, 300.0), ("A", 2024, 130.0), ("B", 2024, 310.0), ("A", 2025, 121.0), ("B", 2025, 363.0)]
-    history = pd.DataFrame(rows, columns=["council_code", "january", "pupils"]).assign(category="placed")
-    ahead = carry_forward(history, [2026, 2028]).set_index(["council_code", "january"])["pupils"]
-    growth = math.log(484 / 400) / 2
-    assert ahead["A", 2026] == pytest.approx(121 * math.exp(growth))
-    assert ahead["B", 2028] == pytest.approx(363 * math.exp(growth * (1 + 0.8 + 0.64)))
-    with pytest.raises(ValueError, match="January 2025"):
-        carry_forward(history, [2025])
+@pytest.fixture(scope="module")
+def ahead(folder: Path) -> DemandAhead:
+    found = demand_ahead(folder, tiny.CODES, 2032)
+    assert found is not None
+    return found
+
+
+def test_nothing_is_forecast_for_observed_januaries(folder: Path) -> None:
+    assert demand_ahead(folder, tiny.CODES, 2025) is None
+    with pytest.raises(ValueError, match="no demand for January 2026"):
+        residents.pupils_table(folder, 2025, ["2025/26"], "msoa", None, DEFAULTS, None)
+
+
+def test_scenarios_part_after_the_observed_januaries_and_widen(ahead: DemandAhead) -> None:
+    low, high = (np.array([ahead.factors[scenario][january] for january in range(2026, 2033)]) for scenario in ("low", "high"))
+    assert ((low > 0.5) & (low < 1)).all()
+    assert ((high > 1) & (high < 2)).all()
+    assert ((high - low)[[2, 4, 6]] > (high - low)[[0, 2, 4]]).all()
+
+
+def test_low_and_high_are_quantiles_of_the_placed_total_of_a_council(folder: Path, ahead: DemandAhead) -> None:
+    """Sums of cell quantiles would be wider: the factors must reproduce the quantiles of the draws' own sums."""
+    found = forecast(folder, 2025, years=7)
+    placed = [CATEGORIES.index(category) for category in PLACED]
+    order = [found.councils.index(code) for code in tiny.CODES]
+    drawn = found.draws.pupils[order][:, placed].sum(axis=1)
+    for scenario, quantile in (("low", 0.1), ("high", 0.9)):
+        for january in (2026, 2032):
+            got = ahead.factors[scenario][january] * ahead.cells[january][..., placed].sum(axis=(1, 2, 3))
+            np.testing.assert_allclose(got, np.quantile(drawn[:, january - 2025], quantile, axis=1), rtol=1e-5)
 
 
 # --- small areas -------------------------------------------------------------------------------------------------------
@@ -265,11 +287,21 @@ def test_areas_follow_the_schema_and_keep_area_and_people(folder: Path, level: s
 
 
 @pytest.mark.parametrize(("base", "level"), [(2022, "msoa"), (2025, "lsoa")])
-def test_pupils_follow_the_schema_and_add_up_to_their_council(folder: Path, base: int, level: str) -> None:
+def test_pupils_follow_the_schema_and_add_up_to_their_council(folder: Path, ahead: DemandAhead, base: int, level: str) -> None:
     years = [academic_year(base + place) for place in range(7)]
-    table = residents.pupils_table(folder, base, years, level, [SURREY, CUMBERLAND], DEFAULTS)
+    table = residents.pupils_table(folder, base, years, level, [SURREY, CUMBERLAND], DEFAULTS, ahead)
     clean = validate_table(table, "pupils", "pupils")
     assert list(clean["academic_year"].unique()) == [academic_year(base - 1), *years]
+    assert set(table.loc[table["scenario"] != "central", "academic_year"]) == {year for year in years if year > "2024/25"}
+    sums = table[table["stream"] == "ehcp"].groupby(["academic_year", "scenario"])["pupils_placed"].sum()
+    for year in (year for year in years if year > "2024/25"):
+        january = int(year[:4]) + 1
+        places = [tiny.CODES.index(SURREY), tiny.CODES.index(CUMBERLAND)]
+        placed = ahead.cells[january][places][..., : len(PLACED)].sum(axis=(1, 2, 3))
+        assert sums[year, "central"] == pytest.approx(placed.sum())
+        for scenario in ("low", "high"):
+            assert sums[year, scenario] == pytest.approx((placed * ahead.factors[scenario][january][places]).sum())
+    table = table[table["scenario"] == "central"]
     figures = [name for name in table if name.startswith("pupils_")]
     assert (table[figures].sum(axis=1) > 0).all()
     assert set(table.loc[table["academic_year"] > "2024/25", "status"]) == {"forecast"}
@@ -287,12 +319,14 @@ def test_pupils_follow_the_schema_and_add_up_to_their_council(folder: Path, base
         assert now[f"pupils_{category}"].sum() == pytest.approx(placements.loc[placements["category"] == category, "pupils"].sum())
 
 
-def test_observed_januaries_are_used_before_the_forecast(folder: Path) -> None:
-    table = residents.pupils_table(folder, 2022, YEARS, "msoa", None, DEFAULTS)
-    plans = table[table["stream"] == "ehcp"].groupby("academic_year")[[f"pupils_{group}" for group in residents.GROUPS]].sum().sum(axis=1)
+def test_observed_januaries_are_used_before_the_forecast(folder: Path, ahead: DemandAhead) -> None:
+    table = residents.pupils_table(folder, 2022, YEARS, "msoa", None, DEFAULTS, ahead)
+    rows = table[(table["stream"] == "ehcp") & (table["scenario"] == "central")]
+    plans = rows.groupby("academic_year")[[f"pupils_{group}" for group in residents.GROUPS]].sum().sum(axis=1)
     for january in council_tables.JANUARIES:
         assert plans[academic_year(january - 1)] == pytest.approx(residents.completed_totals(folder, january)[ENGLAND]["ehc_plans"])
-    assert plans.is_monotonic_increasing
+    assert plans[:"2024/25"].is_monotonic_increasing
+    assert plans["2028/29"] == pytest.approx(ahead.cells[2029].sum())
 
 
 # --- notes -------------------------------------------------------------------------------------------------------------
@@ -350,13 +384,26 @@ def test_real_newham_is_flagged() -> None:
 
 
 @real_data
-def test_real_areas_and_pupils_of_a_partnership() -> None:
+def test_real_pupils_of_a_partnership_and_their_scenarios() -> None:
     data = Path(str(REAL))
     councils = ["E10000013", "E06000030"]
     areas = validate_table(small_area_split.areas_table(data, "msoa", councils), "areas", "areas")
-    pupils = validate_table(residents.pupils_table(data, 2022, YEARS, "msoa", councils, DEFAULTS), "pupils", "pupils")
-    assert set(pupils["area_id"]) == set(areas["area_id"])
+    ahead = demand_ahead(data, list(all_councils(data)["council_code"]), 2029)
+    assert ahead is not None
+    pupils = validate_table(residents.pupils_table(data, 2022, YEARS, "msoa", councils, DEFAULTS, ahead), "pupils", "pupils")
+    central = pupils[pupils["scenario"] == "central"]
+    assert set(central["area_id"]) == set(areas["area_id"])
     totals = residents.completed_totals(data, 2025)
-    plans = pupils[(pupils["stream"] == "ehcp") & (pupils["academic_year"] == "2024/25")]
+    plans = central[(central["stream"] == "ehcp") & (central["academic_year"] == "2024/25")]
     figures = plans[[f"pupils_{group}" for group in residents.GROUPS]].to_numpy().sum()
     assert figures == pytest.approx(sum(totals[code]["ehc_plans"] for code in councils))
+    owner = pupils["area_id"].map(areas.set_index("area_id")["council_code"])
+    placed = pupils.groupby([owner, "academic_year", "scenario"])["pupils_placed"].sum().unstack()
+    assert placed[["low", "high"]].notna().any(axis=1).groupby("academic_year").all().to_dict() == {
+        year: year > "2024/25" for year in ["2021/22", *YEARS]
+    }
+    fan = placed.dropna()
+    assert ((fan["low"] < fan["central"]) & (fan["central"] < fan["high"])).all()
+    assert (fan["high"] / fan["central"]).between(1.02, 1.35).all()
+    england = {january: cells[..., : len(PLACED)].sum() for january, cells in ahead.cells.items()}
+    assert [england[january] for january in range(2026, 2030)] == pytest.approx([245_055, 262_794, 282_399, 303_506], rel=1e-4)

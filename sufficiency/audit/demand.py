@@ -73,13 +73,18 @@ class _Placed:
 
 
 def _pupils(case: Case, scenario: str, areas: pd.Index[Any]) -> tuple[Floats, Floats]:
-    """(Z, F, T + 1) pupils placed and (Z, F, T + 1) pupils in mainstream; year 0 is the base year."""
-    pupils = case.pupils[case.pupils["scenario"] == scenario]
-    if pupils.empty:
+    """(Z, F, T + 1) pupils placed and (Z, F, T + 1) pupils in mainstream; year 0 is the base year.
+
+    A year without a row of the scenario is that of ``central``.
+    """
+    named = case.pupils["scenario"].eq(scenario)
+    if not named.any():
         remedy = f"Use one of: {', '.join(sorted(case.pupils['scenario'].unique()))}."
         raise InputError([InputProblem("pupils", "no demand of this scenario", remedy, column="scenario", value=scenario)])
     years = pd.Index([case.base_year, *case.academic_years])
-    pupils = pupils[pupils["academic_year"].isin(years)]
+    own_years = set(case.pupils.loc[named, "academic_year"])
+    shared = case.pupils["scenario"].eq("central") & case.pupils["academic_year"].isin(set(years) - own_years)
+    pupils = case.pupils[(named & case.pupils["academic_year"].isin(years)) | shared]
     keys = (
         known(areas, pupils["area_id"], "pupils"),
         families(pupils["need"].map(GROUP_OF_NEED), pupils["phase"]),

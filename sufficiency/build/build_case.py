@@ -15,6 +15,7 @@ from sufficiency.assumptions import Assumptions, default_assumptions
 from sufficiency.build import demand_notes
 from sufficiency.build.candidate_projects import candidate_projects, location_factors
 from sufficiency.build.case_supply import case_placements, case_pools, case_settings
+from sufficiency.build.demand_ahead import demand_ahead
 from sufficiency.build.designated_pools import by_need_group
 from sufficiency.build.gravity import Floats, residence_margins
 from sufficiency.build.partnerships import chosen_councils
@@ -26,12 +27,14 @@ from sufficiency.build.supply import KINDS, Supply, supply_of_england
 from sufficiency.build.supply_notes import supply_notes
 from sufficiency.case import Case, Source, validated
 from sufficiency.sources import gias
+from sufficiency.sources.boundaries import councils as all_councils
 from sufficiency.sources.ehc_plans import ENGLAND
 from sufficiency.sources.files import find, provenance
 from sufficiency.sources.small_areas import lsoas
 from sufficiency.tables.problems import InputError, InputProblem
 from sufficiency.tables.read import read_table
 from sufficiency.terms import GROUP_OF_NEED, academic_year, financial_year, start_of
+from sufficiency.travel_sources import BOUNDARY_FILE, LANDMARK_FILE, EstimateBasis, estimate_basis
 
 Progress = Callable[[str], None] | None
 RELEASES: Final = (
@@ -77,11 +80,14 @@ def build_case(
     msoas = areas_table(data, "msoa")
     margins = residence_margins(_placed(placements), area_shares(data, "msoa", assumptions), pd.Index(msoas["area_id"]))
     register = gias.register(data)
-    supply = supply_of_england(msoas.drop(columns="geometry"), margins, register, assumptions, progress)
+    basis = estimate_basis(msoas, data)
+    supply = supply_of_england(msoas.drop(columns="geometry"), margins, register, assumptions, basis, progress)
 
     say("pupils of the case")
     areas = msoas[msoas["council_code"].isin(codes)] if level == "msoa" else areas_table(data, level, codes)
-    pupils = pupils_table(data, about.base_january, about.academic_years, level, codes, assumptions)
+    last = start_of(about.academic_years[-1]) + 1
+    ahead = demand_ahead(data, list(all_councils(data)["council_code"]), last, progress)
+    pupils = pupils_table(data, about.base_january, about.academic_years, level, codes, assumptions, ahead)
 
     say("settings and placements of the case")
     cells = _cells_of_year(pupils, academic_year(about.base_january - 1))
@@ -102,7 +108,7 @@ def build_case(
     published, completed = published_totals(data, about.base_january), completed_totals(data, about.base_january)
     earlier = published_totals(data, about.base_january - GROWTH_YEARS)
     funds = funds_table(about, _weights(_plans(completed), _plans(earlier), msoas, margins, register), codes)
-    travel = _travel(areas, settings, pools, projects, placed, assumptions)
+    travel = _travel(areas, settings, pools, projects, placed, assumptions, basis)
     pools, placed = by_need_group(pools, placed, _mix(placed, supply.placed))
     case = Case(
         name=f"{title}: {about.title}",
@@ -125,7 +131,8 @@ def build_case(
         sources=tuple(_sources(data, projects_file)),
         totals={"published": _of_case(published, codes), "completed": _of_case(completed, codes)},
         notes=(
-            *demand_notes.notes(data, about.base_january, [start_of(year) + 1 for year in about.academic_years], codes),
+            basis.statement,
+            *demand_notes.notes(data, about.base_january, [start_of(year) + 1 for year in about.academic_years], codes, ahead),
             *supply_notes(about, supply, projects_file is None, assumptions),
         ),
     )
@@ -200,18 +207,23 @@ def _travel(
     projects: pd.DataFrame,
     placed: pd.DataFrame,
     assumptions: Assumptions,
+    basis: EstimateBasis,
 ) -> pd.DataFrame:
     """Journeys within the limit (with soft margin) to every setting and project site, and to every setting with pupils of the area."""
     sites = _sites(settings, pools, projects, assumptions)
     here = pd.DataFrame(areas[["area_id", "easting_m", "northing_m", "travel_class"]])
-    parts = [estimated_journeys(here, sites[sites["limit_min"].eq(limit)], limit) for limit in sorted(set(sites["limit_min"]))]
+    parts = [
+        estimated_journeys(here, sites[sites["limit_min"].eq(limit)], limit, basis.land, basis.landmarks)
+        for limit in sorted(set(sites["limit_min"]))
+    ]
     travel = pd.concat(parts, ignore_index=True)
     pairs = placed[["area_id", "pool_id"]].drop_duplicates().rename(columns={"pool_id": "site_id"})
     pairs = pairs[pairs["site_id"].isin(sites["site_id"])].merge(travel[["area_id", "site_id"]], how="left", indicator=True)
     beyond = pairs.loc[pairs["_merge"].eq("left_only"), ["area_id", "site_id"]]
     if len(beyond):
         from_areas, to_sites = here[here["area_id"].isin(beyond["area_id"])], sites[sites["site_id"].isin(beyond["site_id"])]
-        travel = pd.concat([travel, estimated_journeys(from_areas, to_sites, LONGEST_JOURNEY_MIN).merge(beyond)], ignore_index=True)
+        farther = estimated_journeys(from_areas, to_sites, LONGEST_JOURNEY_MIN, basis.land, basis.landmarks)
+        travel = pd.concat([travel, farther.merge(beyond)], ignore_index=True)
     return travel.sort_values(["area_id", "site_id"], ignore_index=True)
 
 
@@ -251,4 +263,5 @@ def _of_case(totals: Mapping[str, Any], councils: Sequence[str]) -> dict[str, An
 
 def _sources(data: Path, projects_file: Path | None) -> list[Source]:
     files = [find(data, release)[0] for release in RELEASES]
+    files += [data / file for file in (BOUNDARY_FILE, LANDMARK_FILE) if (data / file).exists()]
     return [*provenance(files), *gias.sources(data), *provenance([projects_file] if projects_file else [])]

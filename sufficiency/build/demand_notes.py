@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from sufficiency.build.ap_stream import LAST_COUNTED
-from sufficiency.build.carry_forward import DAMPING, WINDOW
 from sufficiency.build.council_tables import WITH_AGES, WITH_BANDS, WITH_NEEDS
+from sufficiency.build.demand_ahead import QUANTILES, DemandAhead
 from sufficiency.sources import ehc_plans
 from sufficiency.sources.boundaries import SUCCESSORS, councils
 from sufficiency.sources.ehc_plans import ENGLAND, NOT_RECORDED
@@ -62,10 +62,12 @@ def flags(data: Path, januaries: Iterable[int], only: Collection[str] | None = N
     return pd.DataFrame(pd.concat(flagged)[columns]).sort_values(["january", "council_code"], ignore_index=True)
 
 
-def notes(data: Path, base_january: int, januaries: Iterable[int], only: Collection[str] | None = None) -> list[str]:
+def notes(
+    data: Path, base_january: int, januaries: Iterable[int], only: Collection[str] | None = None, ahead: DemandAhead | None = None
+) -> list[str]:
     """Sentences for a case: every derived figure of its demand with the rule, then the flags of its councils.
 
-    ``januaries``: those of the planning years.
+    ``januaries``: those of the planning years; ``ahead``: the forecast that the later ones are taken from.
     """
     januaries = [base_january, *januaries]
     codes = set(councils(data)["council_code"] if only is None else only)
@@ -84,10 +86,17 @@ def notes(data: Path, base_january: int, januaries: Iterable[int], only: Collect
             f"Cumbria's figures before {WITH_AGES} are split as those of Cumberland, and of Westmorland and Furness, "
             f"stood to each other in January {WITH_AGES} (derived)."
         )
-    if max(januaries) > WITH_NEEDS:
+    if ahead is not None:
+        low, high = (round(100 * quantile) for quantile in QUANTILES.values())
         said.append(
-            f"After January {WITH_NEEDS} every council grows as England did over {WINDOW} Januaries, damped by {DAMPING} a year (forecast)."
+            f"After January {WITH_NEEDS} plans by council, need, phase and placement are the central path of the forecast; scenarios low "
+            f"and high scale a council's pupils with a plan to the {low}th and {high}th percentile of its placed total (forecast). "
+            "All councils are low, or high, at once: for several councils together that is wider than 80 %."
         )
+        said.append("Pupils in AP without a plan are the same in every scenario.")
+        names = councils(data).set_index("council_code")["council_name"]
+        here = tuple(f"{names[code]}:" for code in sorted(codes))
+        said += [f"{note} (forecast)." for note in ahead.notes if note.startswith(("Residents:", *here))]
     said.append(f"Pupils in AP without a plan are estimated to January {LAST_COUNTED} and held at that level after it (low confidence).")
     odd = flags(data, [january for january in sorted(set(januaries)) if january <= WITH_NEEDS], codes)
     return said + [f"{row.council_name}, January {row.january}: {row.detail}" for row in odd.itertuples()]

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from geo.estimate import estimated_journeys
 from sufficiency.terms import GROUP_OF_NEED, NEED_GROUPS, PHASES
+from sufficiency.travel_sources import EstimateBasis
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -112,10 +113,11 @@ def residence_margins(placements: pd.DataFrame, shares: pd.DataFrame, area_ids: 
     return margins
 
 
-def reach(areas: pd.DataFrame, settings: pd.DataFrame, limit_min: float) -> Reach:
+def reach(areas: pd.DataFrame, settings: pd.DataFrame, limit_min: float, basis: EstimateBasis) -> Reach:
     """Estimated journeys from every area (area_id, council_code, easting_m, northing_m, travel_class) to every setting within the limit."""
     sites = settings[["setting_id", "easting_m", "northing_m"]].rename(columns={"setting_id": "site_id"})
-    pairs = estimated_journeys(areas[["area_id", "easting_m", "northing_m", "travel_class"]], sites, limit_min)
+    here = areas[["area_id", "easting_m", "northing_m", "travel_class"]]
+    pairs = estimated_journeys(here, sites, limit_min, basis.land, basis.landmarks)
     shape = (len(areas), len(settings))
     row = pd.Index(areas["area_id"]).get_indexer(pairs["area_id"])
     column = pd.Index(settings["setting_id"]).get_indexer(pairs["site_id"])

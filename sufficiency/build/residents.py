@@ -15,8 +15,8 @@ import pandas as pd
 
 from sufficiency.assumptions import Assumptions, default_assumptions
 from sufficiency.build import ap_stream
-from sufficiency.build.carry_forward import carry_forward
 from sufficiency.build.council_tables import JANUARIES, NEEDS, tables
+from sufficiency.build.demand_ahead import DemandAhead
 from sufficiency.build.fitting import Figures
 from sufficiency.build.small_area_split import area_shares
 from sufficiency.sources import ehc_plans
@@ -95,16 +95,24 @@ def pupils_table(
     level: str,
     councils: Collection[str] | None,
     assumptions: Assumptions,
+    ahead: DemandAhead | None,
 ) -> pd.DataFrame:
-    """Pupils by area, stream, need, phase and year in the Pupils schema, scenario central.
+    """Pupils by area, stream, need, phase, year and scenario in the Pupils schema.
 
-    The base year (whose January is ``base_january``) and every planning year: completed to January 2025 (derived),
-    forecast after. ``councils`` are ONS codes (None = England). Rows without any pupil are left out.
+    The base year (whose January is ``base_january``) and every planning year: completed to January 2025 (derived), after it
+    ``ahead`` (forecast). Scenario central has every year; low and high only those after the last observed January.
+    ``councils`` are ONS codes (None = England). Rows without any pupil are left out.
+    Raises ValueError when a year is neither completed nor in ``ahead``.
     """
     januaries = [_completed(base_january), *(start_of(year) + 1 for year in academic_years)]
     codes = list(all_councils(data)["council_code"])
     by_january = tables(data)
-    groups = _groups(by_january, codes, [january for january in januaries if january > JANUARIES[-1]])
+    groups = {january: _by_group(_by_phase(table)) for january, table in by_january.items()}
+    if ahead is not None:
+        groups |= {january: _by_group(cells) for january, cells in ahead.cells.items()}
+    missing = sorted(set(januaries) - set(groups))
+    if missing:
+        raise ValueError(f"no demand for January {', '.join(map(str, missing))}")
     shares = area_shares(data, level, assumptions, councils).pivot(index=["council_code", "area_id"], columns="phase", values="share")
     places = [codes.index(code) for code in shares.index.get_level_values("council_code")]
     areas = list(shares.index.get_level_values("area_id"))
@@ -112,10 +120,23 @@ def pupils_table(
     parts = []
     for january in januaries:
         observed = "derived" if january <= JANUARIES[-1] else "forecast"
-        parts.append(_pupil_rows(groups[january][places] * share, areas, NEEDS, "ehcp", january, observed))
+        plans = _pupil_rows(groups[january][places] * share, areas, NEEDS, "ehcp", january, observed)
         ap = _ap_as_placed(_ap_pupils(data, january, by_january, assumptions))
-        parts.append(_pupil_rows(ap[places] * share, areas, ("AP",), "ap", january, _ap_status(january)))
+        without = _pupil_rows(ap[places] * share, areas, ("AP",), "ap", january, _ap_status(january))
+        parts += [plans, without]
+        if ahead is not None and january in ahead.cells:
+            owners = plans["area_id"].map(dict(zip(areas, places, strict=True))).to_numpy(dtype=np.int64)
+            for scenario, factors in ahead.factors.items():
+                parts += [_scaled(plans, factors[january][owners]).assign(scenario=scenario), without.assign(scenario=scenario)]
     return pd.concat(parts, ignore_index=True)
+
+
+def _scaled(rows: pd.DataFrame, factor: Figures) -> pd.DataFrame:
+    """Rows of the Pupils table with their pupils times a factor by row."""
+    scaled = rows.copy()
+    for group in GROUPS:
+        scaled[f"pupils_{group}"] = rows[f"pupils_{group}"].to_numpy(dtype=float) * factor
+    return scaled
 
 
 def _completed(january: int) -> int:
@@ -132,25 +153,6 @@ def _by_phase(table: Figures) -> Figures:
 def _by_group(table: Figures) -> Figures:
     """Last axis: category -> ``GROUPS``."""
     return np.concatenate([table[..., : len(PLACED)].sum(axis=-1, keepdims=True), table[..., len(PLACED) :]], axis=-1)
-
-
-def _groups(by_january: Mapping[int, Figures], codes: list[str], later: Sequence[int]) -> dict[int, Figures]:
-    """[council, need, phase, group] by January; the later ones carried forward with the last mix of needs and phases."""
-    groups = {january: _by_group(_by_phase(table)) for january, table in by_january.items()}
-    if not later:
-        return groups
-    history = pd.concat(
-        _rows(table.sum(axis=(1, 2)), council_code=codes, category=GROUPS).assign(january=january) for january, table in groups.items()
-    )
-    ahead = carry_forward(history, later).set_index(["january", "council_code", "category"])["pupils"]
-    last = groups[JANUARIES[-1]]
-    base = last.sum(axis=(1, 2))
-    for january in later:
-        index = pd.MultiIndex.from_product([[january], codes, list(GROUPS)])
-        grown = ahead.reindex(index).to_numpy(float).reshape(base.shape)
-        growth = np.divide(grown, base, out=np.zeros_like(base), where=base > 0)
-        groups[january] = last * growth[:, None, None, :]
-    return groups
 
 
 def _ap_pupils(data: Path, january: int, by_january: Mapping[int, Figures], assumptions: Assumptions) -> Figures:

@@ -43,6 +43,7 @@ from sufficiency.build.gravity import (
     rebalanced,
 )
 from sufficiency.build.settings import SPECIALIST_KINDS, resourced_provisions, specialist_settings
+from sufficiency.travel_sources import EstimateBasis
 
 KINDS: Final = (*SPECIALIST_KINDS, "resourced_provision")
 MAY_BE_UNLOCATED: Final = ("non_maintained", "independent_special")
@@ -70,12 +71,14 @@ def supply_of_england(
     margins: Mapping[str, Floats],
     register: pd.DataFrame,
     assumptions: Assumptions,
+    basis: EstimateBasis,
     progress: Callable[[str], None] | None = None,
 ) -> Supply:
     """Fit the placements of every kind of setting.
 
     ``areas``: area_id, council_code, easting_m, northing_m, travel_class of all England; ``margins``: category -> pupils [areas, cells] in
-    the order of ``areas`` (gravity.residence_margins); ``register``: see gias.register. The pupils of every area and cell hold exactly.
+    the order of ``areas`` (gravity.residence_margins); ``register``: see gias.register; ``basis``: what journeys are estimated from.
+    The pupils of every area and cell hold exactly.
     """
     councils = areas["council_code"].to_numpy()
     resident = {code: margins["resourced_provision"][councils == code].sum(axis=0) for code in np.unique(councils)}
@@ -87,7 +90,7 @@ def supply_of_england(
         if progress:
             progress(f"placing pupils: {kind.replace('_', ' ')}")
         own = everything[everything["kind"].eq(kind)].sort_values("setting_id").reset_index(drop=True)
-        fits.append(_fit_kind(kind, areas, own, margins[kind], assumptions))
+        fits.append(_fit_kind(kind, areas, own, margins[kind], assumptions, basis))
     none_on_map = [_cells(areas, margins["unlocated_ap"], "unlocated_ap"), *(fit.unlocated for fit in fits)]
     unlocated = pd.concat(none_on_map).groupby(["area_id", "kind", "need_group", "phase"])["pupils"].sum().reset_index()
     return Supply(
@@ -109,8 +112,10 @@ class _KindFit:
     """council_code, pupils, minutes, km summed over pupils."""
 
 
-def _fit_kind(kind: str, areas: pd.DataFrame, settings: pd.DataFrame, demand: Floats, assumptions: Assumptions) -> _KindFit:
-    journeys = reach(areas, settings, assumptions.table("gravity.reach_min")[kind])
+def _fit_kind(
+    kind: str, areas: pd.DataFrame, settings: pd.DataFrame, demand: Floats, assumptions: Assumptions, basis: EstimateBasis
+) -> _KindFit:
+    journeys = reach(areas, settings, assumptions.table("gravity.reach_min")[kind], basis)
     near = nearness(journeys, assumptions.number("gravity.decay_per_minute"), assumptions.table("gravity.home_preference")[kind])
     keep, least = int(assumptions.table("gravity.kept_settings")[kind]), assumptions.number("gravity.least_share")
     rolls, phases = settings["roll"].to_numpy(dtype=float), phase_weights(settings)

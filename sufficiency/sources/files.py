@@ -156,6 +156,13 @@ RELEASES: dict[str, Release] = {
         f"{OGL}; contains OS data",
         ("boundaries/lsoa21_england.parquet",),
     ),
+    "council_shapes": Release(
+        "Boundaries of the upper-tier local authorities of England, generalised",
+        "Office for National Statistics",
+        "2023",
+        f"{OGL}; contains OS data",
+        ("boundaries/la_upper_tier_2023_england.geojson",),
+    ),
     "specialist_settings": _dfe(
         "Get Information about Schools: specialist and AP settings", "24 May 2025", "schools/specialist_settings_20250524.csv"
     ),

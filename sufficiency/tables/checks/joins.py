@@ -48,7 +48,7 @@ def ids_join(evidence: Evidence) -> Findings:
 
 
 def years_complete(evidence: Evidence) -> Findings:
-    """Planning years follow the base year one by one, and every scenario has demand in each of them."""
+    """Planning years follow the base year one by one, and every scenario has demand in each of them, its own or that of ``central``."""
     case = evidence.case
     starts = [start_of(year) for year in (case.base_year, *case.academic_years)]
     if starts != list(range(starts[0], starts[0] + len(starts))):
@@ -60,7 +60,7 @@ def years_complete(evidence: Evidence) -> Findings:
     present = set(case.pupils[["scenario", "academic_year"]].drop_duplicates().itertuples(index=False, name=None))
     for scenario in sorted({scenario for scenario, _ in present}):
         for year in (case.base_year, *case.academic_years):
-            if (scenario, year) not in present:
+            if not {(scenario, year), ("central", year)} & present:
                 message = f"scenario {scenario} has no row for {year}"
                 yield InputProblem(file_of("pupils"), message, "Add the year for every area.", column="academic_year", value=year)
 
