@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from solver.problem import NEW, OUTSIDE, Floats, Ints, Problem
+from solver.problem import NEW, OUTSIDE, Bools, Floats, Ints, Problem
 from solver.result import Flows
 
 NO_DEMAND = -1
@@ -203,6 +203,22 @@ def _choose(  # type: ignore[no-untyped-def]
                             displaced[b, t] += s * amount * stay[c, v, t]
         value[b] = total_value
         cost[b] = total_cost
+
+
+def differing_blocks(blocks: Blocks, choice: NDArray[np.int32], earlier: NDArray[np.int32]) -> Bools:
+    """(B,) whether any cell of a block chooses otherwise than before."""
+    result = np.zeros(blocks.count, np.bool_)
+    _compare(blocks.cls, blocks.start, blocks.origin, choice, earlier, result)
+    return result
+
+
+@njit(cache=True)
+def _compare(cls, start, origin, choice, earlier, result):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    for b in range(len(cls)):
+        for o in range(start[b], start[b + 1]):
+            for v in range(choice.shape[2]):
+                if choice[origin[o], cls[b], v] != earlier[origin[o], cls[b], v]:
+                    result[b] = True
 
 
 def block_use(problem: Problem, blocks: Blocks, choice: NDArray[np.int32]) -> tuple[Ints, Ints, Floats]:

@@ -27,7 +27,7 @@ from solver.decomposition.blocks import make_blocks
 from solver.decomposition.master import Converged, Dual, Master, converge, no_decisions
 from solver.formulation import MONEY, build_core
 from solver.linear_model import ModelArrays
-from solver.pricing import Blocks, Prices
+from solver.pricing import Blocks, Prices, differing_blocks
 from solver.problem import Floats, Problem
 from solver.result import Decisions, Flows, Progress, Solution, Termination
 
@@ -223,6 +223,16 @@ def decisions_of(master: Master, x: Floats) -> Decisions:
     return Decisions(whole[master.core.start], whole[master.core.modules], np.where(stage >= 0, whole[np.maximum(stage, 0)], 0))
 
 
+def _add_distinct(master: Master, ascent: Ascent) -> None:
+    """The ascent's responses as columns; a block that chooses as in an earlier one gets no second column."""
+    responses = ascent.responses
+    for number, response in enumerate(responses):
+        new = np.ones(master.blocks.count, bool)
+        for earlier in responses[:number]:
+            new &= differing_blocks(master.blocks, response.choice, earlier.choice)
+        master.add(response, new)
+
+
 def _flows(search: _Search, best: _Candidate, known_flows: Sequence[Flows]) -> tuple[Solution, Converged]:
     """The candidate's flows at their true cost."""
     master = search.master
@@ -231,8 +241,7 @@ def _flows(search: _Search, best: _Candidate, known_flows: Sequence[Flows]) -> t
         master.add_flows(known)
     if not known_flows:
         master.add(master.nowhere())
-    for response in best.ascent.responses:
-        master.add(response)
+    _add_distinct(master, best.ascent)
     converged = converge(
         master,
         tolerance=0.2 * search.budget.gap,
