@@ -93,14 +93,18 @@ def plan(
     seed: Annotated[int | None, typer.Option(help="Same seed, same plan.")] = None,
     years: Annotated[int | None, typer.Option(min=1, help="Plan only the first so many planning years.")] = None,
     request: Annotated[Path | None, typer.Option(help="TOML file with these settings and assumption overrides.")] = None,
-    sensitivity: Annotated[bool, typer.Option(help="Show the saving at other displacement shares and horizons.")] = True,
+    sensitivity: Annotated[
+        bool | None,
+        typer.Option("--sensitivity/--no-sensitivity", help="Show the saving at other displacement shares and horizons (default)."),
+    ] = None,
 ) -> None:
     """Plan a case: which projects, where, for whom, when; audited and drawn on a map. Ctrl-C keeps the best plan so far."""
     from sufficiency.audit import audit_plan, write_audit
     from sufficiency.case import case_hashes, load_case
     from sufficiency.outputs.folder import write_plan
+    from sufficiency.outputs.map_page import PageNotBuiltError
     from sufficiency.outputs.summary import summary_text
-    from sufficiency.request import PlanRequest, read_request
+    from sufficiency.request import PlanRequest, checked_request, read_request
     from sufficiency.tables.checks import report_case
     from sufficiency.workflow import plan_case
 
@@ -112,7 +116,9 @@ def plan(
         "seed": seed,
         "sensitivity": sensitivity,
     }
-    asked = replace(read_request(request) if request else PlanRequest(), **{k: v for k, v in given.items() if v is not None})
+    given = {name: value for name, value in given.items() if value is not None}
+    checked_request(given, "command line")
+    asked = replace(read_request(request) if request else PlanRequest(), **given)
     _say(f"Reading {case_folder}")
     case = load_case(case_folder)
     errors = report_case(case).errors
@@ -120,14 +126,21 @@ def plan(
         raise InputError(errors)
     with _stoppable() as interrupted:
         found = plan_case(case, asked, inputs=case_hashes(case_folder), progress=_say, interrupted=interrupted)
-    write_plan(found, case, out, _say)
+    planned, no_map = asked.applied_to(case), None
+    try:
+        write_plan(found, planned, out, _say)
+    except PageNotBuiltError as error:  # all but the map is there, and worth its audit
+        no_map = error
     _say("Auditing")
-    report = audit_plan(asked.applied_to(case), out, case_folder=case_folder)
+    report = audit_plan(planned, out, case_folder=case_folder)
     write_audit(report, out)
-    typer.echo(summary_text(found, case, out))
+    typer.echo(summary_text(found, planned, out))
     if not report.passed:
         for breach in report.breaches[:20]:
             typer.echo(f"AUDIT {breach.code} {breach.where}: {breach.message}", err=True)
+    if no_map:
+        typer.echo(f"error: {no_map}", err=True)
+    if no_map or not report.passed:
         raise typer.Exit(1)
 
 

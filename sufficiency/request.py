@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from solver.backends import NAMES as BACKENDS
+from sufficiency.assumptions import default_assumptions
 from sufficiency.case import Case
 from sufficiency.tables.problems import InputError, InputProblem
 
@@ -40,17 +44,61 @@ def read_request(path: Path) -> PlanRequest:
     """A request from a TOML file: the fields of PlanRequest, assumptions as a table. Raises InputError."""
     try:
         given = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise InputError([InputProblem(str(path), f"can't be read: {error}", "Give a TOML file, e.g. gap = 0.01")]) from error
-    known = {item.name: item for item in fields(PlanRequest)}
+    return checked_request(given, str(path))
+
+
+def checked_request(given: Mapping[str, Any], file: str) -> PlanRequest:
+    """A request from settings by name; ``file`` is where they stand. Raises InputError with every fault of every setting."""
     problems = []
     for name, value in given.items():
-        if name not in known:
-            problems.append(InputProblem(str(path), "no such setting", f"Known: {', '.join(known)}.", column=name, value=str(value)))
-        elif name in {"gap", "time_limit_s"} and (not isinstance(value, int | float) or value <= 0):
-            problems.append(InputProblem(str(path), "must be a number above 0", "E.g. gap = 0.01", column=name, value=str(value)))
-        elif name == "backend" and value not in {"highs", "ortools", "pulp"}:
-            problems.append(InputProblem(str(path), "no such solver", "One of highs, ortools, pulp.", column=name, value=str(value)))
+        if name not in RULES:
+            problems.append(InputProblem(file, "no such setting", f"Known: {', '.join(RULES)}.", column=name, value=str(value)))
+        elif not RULES[name].holds(value):
+            problems.append(InputProblem(file, RULES[name].message, RULES[name].remedy, column=name, value=str(value)))
+    if isinstance(given.get("assumptions"), dict):
+        try:
+            default_assumptions().override(given["assumptions"], "the request", file)
+        except InputError as error:
+            problems += error.problems
     if problems:
         raise InputError(problems)
     return PlanRequest(**given)
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """What a setting must be."""
+
+    holds: Callable[[Any], bool]
+    message: str
+    remedy: str
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _count(value: Any) -> bool:
+    return _whole(value) and value >= 1
+
+
+RULES: Final[Mapping[str, _Rule]] = {
+    "gap": _Rule(_number, "must be a number above 0", "E.g. gap = 0.01"),
+    "time_limit_s": _Rule(_number, "must be a number of seconds above 0", "E.g. time_limit_s = 600"),
+    "backend": _Rule(lambda value: value in BACKENDS, "no such solver", f"One of {', '.join(BACKENDS)}."),
+    "threads": _Rule(_count, "must be a whole number from 1 on", "E.g. threads = 2"),
+    "seed": _Rule(lambda value: _whole(value) and value >= 0, "must be a whole number from 0 on", "E.g. seed = 1"),
+    "scenario": _Rule(lambda value: isinstance(value, str), "must be the name of a demand scenario", 'E.g. scenario = "central"'),
+    "years": _Rule(_count, "must be a whole number from 1 on", "E.g. years = 3; leave it out to plan all."),
+    "sensitivity": _Rule(lambda value: isinstance(value, bool), "must be true or false", "E.g. sensitivity = false"),
+    "assumptions": _Rule(
+        lambda value: isinstance(value, dict), "must be a table", 'Head it [assumptions]; below, e.g. "costs.state_special" = 27000'
+    ),
+}
+"""Setting -> what it must be: every field of PlanRequest."""

@@ -21,6 +21,7 @@ from sufficiency.formulate import Formulation, formulate, with_floor
 from sufficiency.plan import Plan, PlanTables
 from sufficiency.request import PlanRequest
 from sufficiency.results import plan_tables
+from sufficiency.tables.problems import InputError, InputProblem
 from sufficiency.terms import INDEPENDENT_KINDS
 
 DISPLACEMENT_SHOWN = (0.2, 0.4, 0.7, 1.0)
@@ -64,8 +65,12 @@ def plan_case(
 
 
 def as_planned(case: Case, plan_folder: Path) -> Case:
-    """The case with the years and assumptions that a written plan was made with."""
-    summary = json.loads((plan_folder / "plan.json").read_text(encoding="utf-8"))
+    """The case with the years and assumptions that a written plan was made with. Raises InputError when the folder is no plan."""
+    try:
+        summary = json.loads((plan_folder / "plan.json").read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        remedy = "Give the folder that `sufficiency plan` wrote."
+        raise InputError([InputProblem(str(plan_folder), "not a plan folder: plan.json is missing", remedy)]) from error
     assumptions = case.assumptions.override(summary["assumptions_changed"], "the plan", "plan.json")
     return replace(case, assumptions=assumptions, academic_years=tuple(summary["academic_years"]))
 
@@ -85,15 +90,22 @@ def _solve_worlds(formulation: Formulation, request: PlanRequest, say: Say, inte
     for known in (rule, counterfactual):
         if known.upper <= plan.upper:
             plan = replace(known, lower=min(plan.lower, known.upper), termination=plan.termination, log=plan.log)
+    # one that builds nothing is the counterfactual, not the same flows to within the slack of the floor
+    if _same(plan.decisions, counterfactual.decisions):
+        plan = replace(counterfactual, lower=min(plan.lower, counterfactual.upper), termination=plan.termination, log=plan.log)
     return formulation, _Worlds(counterfactual, rule, plan)
 
 
 def _held(formulation: Formulation, counterfactual: Solution, decisions: Decisions, how: SolveOptions) -> Solution:
     """The cost of given options, or the counterfactual itself when they are its own."""
-    committed = no_decisions(formulation.problem)
-    if (decisions.start == committed.start).all() and (decisions.modules == committed.modules).all():
+    if _same(decisions, counterfactual.decisions):
         return counterfactual
     return solve(formulation.problem, how, known_flows=[counterfactual.flows], fixed=decisions)
+
+
+def _same(first: Decisions, second: Decisions) -> bool:
+    """Whether both build the same."""
+    return bool((first.start == second.start).all() and (first.modules == second.modules).all())
 
 
 def _options(request: PlanRequest, say: Say, interrupted: Callable[[], bool]) -> SolveOptions:
@@ -115,7 +127,7 @@ def _options(request: PlanRequest, say: Say, interrupted: Callable[[], bool]) ->
 def _sensitivity(
     formulation: Formulation, worlds: _Worlds, request: PlanRequest, say: Say, interrupted: Callable[[], bool]
 ) -> list[dict[str, Any]]:
-    """The saving of the same projects at other displacement shares and tails."""
+    """The saving of the same projects at other displacement shares and tails, and in the case's other demand scenarios."""
     how = replace(_options(request, lambda _: None, interrupted), gap=max(request.gap, 1e-3))
     rows = []
     for share in DISPLACEMENT_SHOWN:
@@ -126,7 +138,19 @@ def _sensitivity(
         say(f"Sensitivity: {tail} years after the horizon")
         overrides = {"time.tail_years": tail}
         rows.append({"what": "time.tail_years", "value": tail, **_saving_with(formulation, worlds, overrides, how)})
+    for scenario in _other_scenarios(formulation):
+        say(f"Sensitivity: {scenario} demand")
+        other = formulate(formulation.case, scenario)
+        rows.append({"what": "scenario", "value": scenario, **_saving(other, None, worlds, how)})
     return rows
+
+
+def _other_scenarios(formulation: Formulation) -> list[str]:
+    """Scenarios of the case beside the one planned for, the least demand in the last year first."""
+    case = formulation.case
+    last = case.pupils[case.pupils["academic_year"] == case.academic_years[-1]]
+    demand = last.groupby("scenario")["pupils_placed"].sum().drop(formulation.scenario, errors="ignore")
+    return [str(scenario) for scenario in demand.sort_values().index]
 
 
 def _saving_with(formulation: Formulation, worlds: _Worlds, overrides: dict[str, Any], how: SolveOptions) -> dict[str, float]:
@@ -136,9 +160,12 @@ def _saving_with(formulation: Formulation, worlds: _Worlds, overrides: dict[str,
         return {"saving_gbp": worlds.counterfactual.upper - worlds.plan.upper}
     changed = replace(case, assumptions=case.assumptions.override(overrides, "sensitivity"))
     other = formulate(changed, formulation.scenario)
-    counterfactual = (
-        worlds.counterfactual if "displacement.share" in overrides else solve(other.problem, how, fixed=no_decisions(other.problem))
-    )
+    return _saving(other, worlds.counterfactual if "displacement.share" in overrides else None, worlds, how)
+
+
+def _saving(other: Formulation, counterfactual: Solution | None, worlds: _Worlds, how: SolveOptions) -> dict[str, float]:
+    """What the plan's projects save in another formulation; its counterfactual is solved unless it is known."""
+    counterfactual = counterfactual or solve(other.problem, how, fixed=no_decisions(other.problem))
     other = with_floor(other, counterfactual.flows)
     held = _held(other, counterfactual, worlds.plan.decisions, how)
     return {"saving_gbp": counterfactual.upper - held.upper}
