@@ -44,11 +44,12 @@ def percent(share: float) -> str:
     return f"{share * 100:.1f} %" if abs(share) < 0.0995 else f"{share * 100:.0f} %"
 
 
-SENSITIVITIES: Final[dict[str, tuple[str, Callable[[float], str]]]] = {
+SENSITIVITIES: Final[dict[str, tuple[str, Callable[[Any], str]]]] = {
     "displacement.share": ("New places that replace independent", percent),
     "time.tail_years": ("Years counted after the last", "{:g}".format),
+    "scenario": ("Demand of another scenario", str),
 }
-"""Assumption -> what it is called in the table of other savings, and how its values are written."""
+"""Assumption (or the demand scenario) -> what it is called in the table of other savings, and how its values are written."""
 
 
 def sensitivity_lines(summary: dict[str, Any]) -> list[str]:
