@@ -43,7 +43,7 @@ def _places(facts: Expected, world: World) -> Iterator[Breach]:
     standing = {
         "setting_id": pools.setting,
         "kind": KINDS[pools.kind],
-        "council_code": facts.councils[pools.council],
+        "council_code": facts.standing[pools.council],
         "is_new": pools.project >= 0,
     }
     for column, values in standing.items():

@@ -67,6 +67,8 @@ class Expected:
     years: pd.Index[Any]
     areas: pd.Index[Any]
     councils: pd.Index[Any]
+    standing: pd.Index[Any]
+    """Councils of the case, then the others in which settings stand."""
     area_council: Ints
     sites: pd.Index[Any]
     demand: Demand
@@ -133,14 +135,16 @@ def expected(case: Case, scenario: str) -> Expected:
     years = pd.Index(case.academic_years)
     frame = _pools_of(case)
     # residents are of the case's councils; settings may stand in others
-    areas, home = pd.Index(case.areas["area_id"]), pd.Index(case.councils["council_code"])
-    councils = home.append(pd.Index(frame["council_code"].unique()).difference(home))
-    area_council = known(home, case.areas["council_code"], "areas")
+    areas, councils = pd.Index(case.areas["area_id"]), pd.Index(case.councils["council_code"])
+    standing = councils.append(pd.Index(frame["council_code"].unique()).difference(councils))
+    area_council = known(councils, case.areas["council_code"], "areas")
     sites = pd.Index(pd.concat([case.settings["setting_id"], case.projects["site_id"]]).unique())
-    kind, council = positions(KINDS, frame["kind"]), known(councils, frame["council_code"], "pools")
+    kind, council = positions(KINDS, frame["kind"]), known(standing, frame["council_code"], "pools")
     demand, base = demand_and_base(case, scenario, areas, pd.Index(frame["pool_id"]), kind, area_council)
     facts = _pool_facts(case, frame, sites, kind, council, base, demand, area_council)
-    return Expected(case, years, areas, councils, area_council, sites, demand, base, facts, _suits(case), *_journeys(case, areas, sites))
+    return Expected(
+        case, years, areas, councils, standing, area_council, sites, demand, base, facts, _suits(case), *_journeys(case, areas, sites)
+    )
 
 
 def _pools_of(case: Case) -> pd.DataFrame:

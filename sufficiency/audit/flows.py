@@ -179,7 +179,8 @@ def _latent(facts: Expected, world: World) -> Iterator[Breach]:
     yield from beyond("A14", message, np.where(offered, 0.0, world.latent_by_need), PUPILS, where)
     shape = (len(facts.councils), len(facts.years))
     by_pool = np.zeros(shape)
-    np.add.at(by_pool, facts.pools.council, world.latent_by_pool)
+    new = facts.pools.project >= 0
+    np.add.at(by_pool, facts.pools.council[new], world.latent_by_pool[new])
     by_need = world.latent_by_need.sum(axis=1)
     message = "pupils drawn from mainstream differ between needs.csv and places.csv"
     tolerance = OVER * np.maximum(1.0, by_pool)
