@@ -396,11 +396,17 @@ def test_every_file_is_named_with_its_hash_and_progress_is_told(folder: Path) ->
     case = build_case(folder, level="msoa", region="London", progress=told.append)
     assert told[0] == "reading pupils and areas"
     assert told[-1] == "done"
-    assert len({source.sha256 for source in case.sources}) == len(case.sources) == 11
+    assert len({source.sha256 for source in case.sources}) == len(case.sources) == 17
     register = next(source for source in case.sources if source.title.startswith("Get Information about Schools"))
     assert register.edition == "20250524"
     assert case.councils["council_code"].tolist() == [LONDON]
     assert (case.councils[["unlocated_km", "unlocated_minutes"]] > 0).all(axis=None)
+
+
+def test_the_notes_say_how_journeys_and_demand_were_found(england: Case) -> None:
+    assert any(note.startswith("Journeys are estimated by curve; mean absolute error under 60 km") for note in england.notes)
+    assert any("central path of the forecast; scenarios low and high" in note for note in england.notes)
+    assert set(england.pupils["scenario"]) == {"low", "central", "high"}
 
 
 def test_the_default_suitability_says_what_serves_whom() -> None:

@@ -42,6 +42,8 @@ RELEASES: Final = (
     "small_areas", "single_ages", "lsoa_lookup", "lsoa_shapes",
 )  # fmt: skip
 """Releases that a case is made from, beside the register of schools."""
+OF_FORECAST: Final = ("new_plans", "new_plan_needs", "requests", "ceased_plans", "establishments", "exclusions")
+"""Releases that only the forecast reads."""
 GROWTH_YEARS: Final = 3
 """Growth of plans for the split of the money is counted over these years to the base January."""
 LONGEST_JOURNEY_MIN: Final = 180.0
@@ -128,7 +130,7 @@ def build_case(
         travel=validated("travel", travel),
         suitability=suitability_table(),
         assumptions=assumptions,
-        sources=tuple(_sources(data, projects_file)),
+        sources=tuple(_sources(data, projects_file, forecast=ahead is not None)),
         totals={"published": _of_case(published, codes), "completed": _of_case(completed, codes)},
         notes=(
             basis.statement,
@@ -261,7 +263,7 @@ def _of_case(totals: Mapping[str, Any], councils: Sequence[str]) -> dict[str, An
     return {code: totals[code] for code in [*councils, ENGLAND]}
 
 
-def _sources(data: Path, projects_file: Path | None) -> list[Source]:
-    files = [find(data, release)[0] for release in RELEASES]
+def _sources(data: Path, projects_file: Path | None, *, forecast: bool) -> list[Source]:
+    files = [find(data, release)[0] for release in (*RELEASES, *(OF_FORECAST if forecast else ()))]
     files += [data / file for file in (BOUNDARY_FILE, LANDMARK_FILE) if (data / file).exists()]
     return [*provenance(files), *gias.sources(data), *provenance([projects_file] if projects_file else [])]

@@ -96,7 +96,7 @@ def notes(
         said.append("Pupils in AP without a plan are the same in every scenario.")
         names = councils(data).set_index("council_code")["council_name"]
         here = tuple(f"{names[code]}:" for code in sorted(codes))
-        said += [f"{note} (forecast)." for note in ahead.notes if note.startswith(("Residents:", *here))]
+        said += [f"{note}." for note in ahead.notes if note.startswith(("Residents:", *here))]
     said.append(f"Pupils in AP without a plan are estimated to January {LAST_COUNTED} and held at that level after it (low confidence).")
     odd = flags(data, [january for january in sorted(set(januaries)) if january <= WITH_NEEDS], codes)
     return said + [f"{row.council_name}, January {row.january}: {row.detail}" for row in odd.itertuples()]
