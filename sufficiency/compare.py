@@ -82,7 +82,7 @@ def _mean_minutes(plan: Plan) -> float:
 
 
 def _projects(first: Plan, second: Plan) -> list[dict[str, Any]]:
-    both = _by_project(first).join(_by_project(second), how="outer", suffixes=("_first", "_second"))
+    both = pd.concat([_by_project(first).add_suffix("_first"), _by_project(second).add_suffix("_second")], axis=1).sort_index()
     rows = []
     for project_id, row in both.iterrows():
         name = row["name_first"] if isinstance(row["name_first"], str) else row["name_second"]

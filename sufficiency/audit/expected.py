@@ -183,13 +183,14 @@ def _pool_facts(
 
 
 def _places(case: Case) -> Floats:
-    """places x (1 + growth)^t - places at risk from ``at_risk_from`` on."""
+    """places x (1 + growth)^t - places at risk from ``at_risk_from`` on, not below 0."""
     pools = case.pools
     t = np.arange(1, len(case.academic_years) + 1)
     grown = pools["places"].to_numpy(dtype=float)[:, None] * (1 + pools["growth_per_year"].to_numpy(dtype=float)[:, None]) ** t
     lost_from = pools["at_risk_from"].map(lambda year: start_of(year) if isinstance(year, str) else 9999).to_numpy(dtype=int)
     starts = np.array([start_of(year) for year in case.academic_years])
-    return np.asarray(grown - pools["places_at_risk"].to_numpy(dtype=float)[:, None] * (starts >= lost_from[:, None]))
+    places: Floats = np.maximum(0.0, grown - pools["places_at_risk"].to_numpy(dtype=float)[:, None] * (starts >= lost_from[:, None]))
+    return places
 
 
 def _caps(case: Case, kind: Ints, council: Ints, base: BasePupils, demand: Demand, area_council: Ints) -> Floats:
