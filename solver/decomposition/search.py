@@ -39,7 +39,7 @@ MOST_CANDIDATES, MOST_STALLED = 30, 3
 """Candidates tried in all, and in a row without gain."""
 FLOWS_SHARE = 0.1
 """Part of the gap kept for what the flows of a candidate cost above its estimate."""
-VERTEX_SECONDS = 60.0
+VERTEX_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
