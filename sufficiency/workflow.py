@@ -46,15 +46,19 @@ def plan_case(
     *,
     inputs: dict[str, str] | None = None,
     progress: Say | None = None,
+    watch: Callable[[Progress], None] | None = None,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> Plan:
-    """Plan a case. ``inputs``: sha256 by file, kept with the plan. Raises InputError for a bad request."""
+    """Plan a case. ``inputs``: sha256 by file, kept with the plan; ``watch`` is told the best plan and bound during the search.
+
+    Raises InputError for a bad request.
+    """
     asked, say, began = request or PlanRequest(), progress or (lambda _: None), _Clock()
     case = asked.applied_to(case)
     say("Formulating")
     formulation = formulate(case, asked.scenario)
     say(f"  {formulation.problem.size()}")
-    formulation, worlds = _solve_worlds(formulation, asked, say, interrupted)
+    formulation, worlds = _solve_worlds(formulation, asked, say, interrupted, watch)
     say("Writing the tables of the three worlds")
     plan = plan_tables(formulation, worlds.plan)
     counterfactual = plan_tables(formulation, worlds.counterfactual)
@@ -75,7 +79,13 @@ def as_planned(case: Case, plan_folder: Path) -> Case:
     return replace(case, assumptions=assumptions, academic_years=tuple(summary["academic_years"]))
 
 
-def _solve_worlds(formulation: Formulation, request: PlanRequest, say: Say, interrupted: Callable[[], bool]) -> tuple[Formulation, _Worlds]:
+def _solve_worlds(
+    formulation: Formulation,
+    request: PlanRequest,
+    say: Say,
+    interrupted: Callable[[], bool],
+    watch: Callable[[Progress], None] | None,
+) -> tuple[Formulation, _Worlds]:
     how = _options(request, say, interrupted)
     say("Counterfactual: committed projects only")
     committed = no_decisions(formulation.problem)
@@ -85,7 +95,8 @@ def _solve_worlds(formulation: Formulation, request: PlanRequest, say: Say, inte
     decisions = cheapest_first(formulation.problem)
     rule = _held(formulation, counterfactual, decisions, how)
     say("Plan")
-    plan = solve(formulation.problem, how, known_flows=[counterfactual.flows], candidates=[decisions])
+    searching = _options(request, say, interrupted, watch)
+    plan = solve(formulation.problem, searching, known_flows=[counterfactual.flows], candidates=[decisions])
     # the plan is never worse than what is known without it
     for known in (rule, counterfactual):
         if known.upper <= plan.upper:
@@ -108,8 +119,12 @@ def _same(first: Decisions, second: Decisions) -> bool:
     return bool((first.start == second.start).all() and (first.modules == second.modules).all())
 
 
-def _options(request: PlanRequest, say: Say, interrupted: Callable[[], bool]) -> SolveOptions:
+def _options(
+    request: PlanRequest, say: Say, interrupted: Callable[[], bool], watch: Callable[[Progress], None] | None = None
+) -> SolveOptions:
     def report(progress: Progress) -> None:
+        if watch:
+            watch(progress)
         plan = f"plan {progress.upper / 1e6:,.1f}m" if progress.upper < float("inf") else "no plan yet"
         say(f"  {progress.seconds:6.1f} s  {progress.phase:<8} {plan}, bound {progress.lower / 1e6:,.1f}m")
 
