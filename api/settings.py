@@ -16,14 +16,14 @@ MEGABYTE = 1024 * 1024
 class Limits(BaseModel):
     """What one caller may ask for."""
 
-    queue_length: int = Field(20, ge=1, description="Runs of one user that wait or run at the same time")
-    batch_runs: int = Field(200, ge=1, description="Runs of one batch; a batch may exceed the queue length")
+    queue_length: int = Field(default=20, ge=1, description="Runs of one user that wait or run at the same time")
+    batch_runs: int = Field(default=200, ge=1, description="Runs of one batch; a batch may exceed the queue length")
     body_bytes: int = Field(MEGABYTE, ge=1024, description="Largest request body that is not an upload, bytes")
-    upload_bytes: int = Field(512 * MEGABYTE, ge=1024, description="Largest upload, bytes")
-    unpacked_bytes: int = Field(2048 * MEGABYTE, ge=1024, description="Largest size of an upload once unpacked, bytes")
-    run_seconds: int = Field(7200, ge=1, description="Longest run, seconds; the best plan by then is kept")
-    run_memory_mb: int = Field(8192, ge=256, description="Most memory of one run, MB; above it the run fails")
-    page_rows: int = Field(10_000, ge=1, description="Most rows of a table in one answer")
+    upload_bytes: int = Field(default=512 * MEGABYTE, ge=1024, description="Largest upload, bytes")
+    unpacked_bytes: int = Field(default=2048 * MEGABYTE, ge=1024, description="Largest size of an upload once unpacked, bytes")
+    run_seconds: int = Field(default=7200, ge=1, description="Longest run, seconds; the best plan by then is kept")
+    run_memory_mb: int = Field(default=8192, ge=256, description="Most memory of one run, MB; above it the run fails")
+    page_rows: int = Field(default=10_000, ge=1, description="Most rows of a table in one answer")
 
 
 class Settings(BaseSettings):
@@ -31,25 +31,27 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SUFFICIENCY_", env_nested_delimiter="__", extra="ignore", frozen=True)
 
-    host: str = Field("127.0.0.1", description="Address to listen on; one that others can reach needs authentication")
-    port: int = Field(8000, ge=0, le=65535, description="Port to listen on")
-    root_path: str = Field("", description="Path under which a reverse proxy shows the service, e.g. /places")
-    forwarded_allow_ips: str = Field("127.0.0.1", description="Reverse proxies whose X-Forwarded-For and -Proto are believed")
-    store_folder: Path = Field(Path("out/service"), description="Folder of uploaded cases, plans and the default database")
-    database_url: str = Field("", description="postgresql+psycopg://user@host/name; empty: SQLite in the store folder")
+    host: str = Field(default="127.0.0.1", description="Address to listen on; one that others can reach needs authentication")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on")
+    root_path: str = Field(default="", description="Path under which a reverse proxy shows the service, e.g. /places")
+    forwarded_allow_ips: str = Field(default="127.0.0.1", description="Reverse proxies whose X-Forwarded-For and -Proto are believed")
+    store_folder: Path = Field(default=Path("out/service"), description="Folder of uploaded cases, plans and the default database")
+    database_url: str = Field(default="", description="postgresql+psycopg://user@host/name; empty: SQLite in the store folder")
     worker: str = Field(
-        "local",
+        default="local",
         pattern=r"^(local|dask|none|(tcp|tls)://.+)$",
         description="Who makes the plans: local (a process beside the server), dask (a local cluster), "
         "tcp://host:8786 (a Dask scheduler), none (workers are started by `python -m api.jobs.worker`)",
     )
-    worker_slots: int = Field(1, ge=1, description="Runs that the worker makes at the same time")
-    lease_s: float = Field(20.0, gt=0, description="A run whose worker has been silent for so long is taken up by another, seconds")
-    attempts: int = Field(3, ge=1, description="How often a lost run is begun before it is marked as failed")
-    cancel_grace_s: float = Field(60.0, gt=0, description="A cancelled run that has not written its plan by then is ended, seconds")
-    base_map_url: str = Field("", description="Tiles behind the maps, e.g. https://tiles.example/{z}/{x}/{y}.png; empty: none, nothing is sent out")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged")
-    log_format: Literal["json", "text"] = Field("json", description="Logs as JSON lines or for a reader")
+    worker_slots: int = Field(default=1, ge=1, description="Runs that the worker makes at the same time")
+    lease_s: float = Field(default=20.0, gt=0, description="A run whose worker has been silent for so long is taken up by another, seconds")
+    attempts: int = Field(default=3, ge=1, description="How often a lost run is begun before it is marked as failed")
+    cancel_grace_s: float = Field(default=60.0, gt=0, description="A cancelled run that has not written its plan by then is ended, seconds")
+    base_map_url: str = Field(
+        default="", description="Tiles behind the maps, e.g. https://tiles.example/{z}/{x}/{y}.png; empty: none, nothing is sent out"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged")
+    log_format: Literal["json", "text"] = Field(default="json", description="Logs as JSON lines or for a reader")
     limits: Limits = Limits()
     auth: AuthSettings = AuthSettings()
 
