@@ -110,9 +110,9 @@ def place_gbp(case: Case, families: pd.DataFrame, pools: pd.DataFrame) -> Floats
     return np.where(np.isnan(own)[None, :], default, own[None, :])
 
 
-def journey_gbp(case: Case, km: Floats) -> Floats:
-    """GBP per year of a journey before the factors of phase and need; km one way."""
+def journey_gbp(case: Case, km: Floats, sharing: Floats) -> Floats:
+    """GBP per year of a journey before the factors of phase and need; km one way, ``sharing`` of ``travel_with_sharing``."""
     assumptions = case.assumptions
     curve = assumptions.number("travel.cost_base") + assumptions.number("travel.cost_per_mile") * km / KM_PER_MILE
-    result: Floats = assumptions.number("travel.shared_factor") * curve
+    result: Floats = sharing * curve
     return result

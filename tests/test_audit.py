@@ -495,8 +495,15 @@ def test_second_stage_with_carried_money_and_pupils_from_mainstream(valid: Path,
 
 
 def test_journeys_are_paid_and_weighed(valid: Path) -> None:
-    """GBP 1 a km and 1,000 a pupil for those carried (3 in 4, at 0.85); GBP 60 for each minute beyond the limit, unlocated places apart."""
-    figures = {"travel__cost_base": 1_000, "travel__cost_per_mile": 1.609344, "travel__limit_min": {"SEC": 9}, "travel__soft_extra_min": 60}
+    """GBP 1 a km and 1,000 a pupil for those carried (3 in 4, all at 0.85); GBP 60 a minute beyond the limit, unlocated places apart."""
+    figures = {
+        "travel__shared": 0.85,
+        "travel__minutes_per_stop": 0.1,
+        "travel__cost_base": 1_000,
+        "travel__cost_per_mile": 1.609344,
+        "travel__limit_min": {"SEC": 9},
+        "travel__soft_extra_min": 60,
+    }
     report = audit_plan(assume(**figures)(CASE), valid)
     found = report.recomputed["objective_gbp"] - SUMMARY["objective_gbp"]
     placed = {pool: sum(pupils) / 2 for pool, pupils in PUPILS["B"].items()}

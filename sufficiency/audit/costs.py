@@ -132,7 +132,7 @@ def travel_cost(facts: Expected, world: World, km: Floats) -> Floats:
     figures = facts.figures
     curve = figures.number("travel.cost_base") + figures.number("travel.cost_per_mile") * km / KM_PER_MILE
     factor = facts.by_phase("travel.transported_share") * facts.by_group("travel.need_factor")
-    return np.asarray(factor[family_of(world)] * figures.number("travel.shared_factor") * curve)
+    return np.asarray(factor[family_of(world)] * facts.sharing(world.area, world.pool) * curve)
 
 
 def _latent_revenue(facts: Expected, world: World) -> tuple[Floats, Floats]:

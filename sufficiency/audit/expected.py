@@ -29,6 +29,7 @@ from sufficiency.audit.codes import (
 )  # fmt: skip
 from sufficiency.audit.demand import BasePupils, Demand, demand_and_base, share_of
 from sufficiency.audit.report import Bools, Floats, Ints
+from sufficiency.audit.sharing import journey_sharing
 from sufficiency.case import Case
 from sufficiency.terms import INDEPENDENT_KINDS, split_codes, start_of
 
@@ -80,6 +81,8 @@ class Expected:
     """Sorted: area x number of sites + site."""
     journey_minutes: Floats
     journey_km: Floats
+    journey_sharing: Floats
+    """Factor of the cost curve for pupils who share vehicles."""
 
     @property
     def figures(self) -> Assumptions:
@@ -101,11 +104,19 @@ class Expected:
 
     def journeys(self, area: Ints, pool: Ints) -> tuple[Floats, Floats]:
         """Minutes and km of each pair in the table ``travel``; empty for unlocated pools and pairs that it lacks."""
+        minutes, km = (self._of_pairs(column, area, pool) for column in (self.journey_minutes, self.journey_km))
+        return minutes, km
+
+    def sharing(self, area: Ints, pool: Ints) -> Floats:
+        """Factor of the cost curve for each pair; the mean factor where the corridor is not known."""
+        found = self._of_pairs(self.journey_sharing, area, pool)
+        return np.where(np.isnan(found), self.figures.number("travel.shared_factor"), found)
+
+    def _of_pairs(self, column: Floats, area: Ints, pool: Ints) -> Floats:
         key = area * len(self.sites) + self.pools.site[pool]
         place = np.searchsorted(self.journey_keys, key)
         known = (self.pools.site[pool] >= 0) & (np.append(self.journey_keys, -1)[place] == key)
-        minutes, km = (np.where(known, np.append(column, np.nan)[place], np.nan) for column in (self.journey_minutes, self.journey_km))
-        return minutes, km
+        return np.where(known, np.append(column, np.nan)[place], np.nan)
 
     def by_phase(self, name: str) -> Floats:
         """(F,) a table of figures by phase; a missing key counts 1."""
@@ -250,11 +261,11 @@ def _suits(case: Case) -> Bools:
     )
 
 
-def _journeys(case: Case, areas: pd.Index[Any], sites: pd.Index[Any]) -> tuple[Ints, Floats, Floats]:
+def _journeys(case: Case, areas: pd.Index[Any], sites: pd.Index[Any]) -> tuple[Ints, Floats, Floats, Floats]:
     travel = case.travel[case.travel["minutes"].notna()]
     area, site = positions(areas, travel["area_id"]), positions(sites, travel["site_id"])
     known = (area >= 0) & (site >= 0)
     key = area[known] * len(sites) + site[known]
     order = np.argsort(key, kind="stable")
     minutes, km = (travel[name].to_numpy(dtype=float)[known][order] for name in ("minutes", "km"))
-    return key[order], minutes, km
+    return key[order], minutes, km, journey_sharing(case)[known][order]
