@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from sufficiency.case import Case
 from sufficiency.outputs.disclosure import shown_by_variant
-from sufficiency.outputs.figures import ALL, flows, placed_pupils, project_list
+from sufficiency.outputs.figures import ALL, flows, placed_pupils, places_by_need, project_list
 from sufficiency.outputs.map_page import page_built, write_map
 from sufficiency.plan import Plan
 
@@ -22,6 +22,8 @@ SOFTWARE_GL = [
     "--no-sandbox", "--disable-gpu", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
 ]  # fmt: skip
+
+AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium browser on the PATH"),
@@ -58,7 +60,7 @@ class Opened:
         rows = self.page.locator("#councils tbody tr").all()
         return {row.locator("th").inner_text(): row.locator("td").all_inner_texts() for row in rows}
 
-    def show(self, year: int, variant: int, measure: str = "pupils") -> None:
+    def show(self, year: int, variant: int, measure: str = "need") -> None:
         self.page.select_option("#measure", measure)
         self.page.check(f"input[name=variant][value='{variant}']")
         self.page.evaluate(
@@ -120,7 +122,8 @@ def test_every_layer_is_drawn(opened: Opened, plan: Plan, case: Case) -> None:
     drawn = "layer => planMap.queryRenderedFeatures({ layers: [layer] }).map(f => f.id ?? f.properties.index)"
     assert set(opened.page.evaluate(drawn, "areas")) == set(range(len(case.areas)))
     assert len(set(opened.page.evaluate(drawn, "settings"))) == case.settings["easting_m"].notna().sum()
-    assert len(set(opened.page.evaluate(drawn, "projects"))) == plan.plan.projects["project_id"].nunique()
+    shown = opened.page.evaluate("planMap.queryRenderedFeatures({ layers: ['projects'] }).map(f => f.properties)")
+    assert sum(pin.get("crowd", 1) for pin in shown) == plan.plan.projects["project_id"].nunique()
     assert opened.page.evaluate(drawn, "council-borders")
     assert (
         opened.page.evaluate("new Set(Array.from({length: 60}, (_, id) => planMap.getFeatureState({source: 'areas', id}).shade)).size") > 1
@@ -128,7 +131,7 @@ def test_every_layer_is_drawn(opened: Opened, plan: Plan, case: Case) -> None:
 
 
 def test_figures_by_council_are_those_of_the_plan(opened: Opened, plan: Plan, case: Case) -> None:
-    """In the first and last year, before and after: pupils, unmet need, minutes and independent share of each council and of all."""
+    """In the first and last year, before and after: need, unmet need, minutes and independent share of each council and of all."""
     shown = shown_by_variant(plan, case)
     names = {**case.councils.set_index("council_code")["council_name"].to_dict(), ALL: "All councils together"}
     for year in (0, len(case.academic_years) - 1):
@@ -139,7 +142,7 @@ def test_figures_by_council_are_those_of_the_plan(opened: Opened, plan: Plan, ca
             figures = of_plan.areas[(of_plan.areas["need_group"] == ALL) & (of_plan.areas["academic_year"] == name)].set_index("zone_id")
             for zone, council in names.items():
                 row, cells = figures.loc[zone], table[council][variant::2]
-                assert float(cells[0].replace(",", "")) == pytest.approx(row["pupils"], abs=0.55)
+                assert float(cells[0].replace(",", "")) == pytest.approx(row["pupils"] + row["unmet"], abs=0.55)
                 assert float(cells[1].replace(",", "")) == pytest.approx(row["unmet"], abs=0.06)
                 assert float(cells[2].removesuffix(" min")) == pytest.approx(row["pupil_minutes"] / row["travellers"], abs=0.56)
                 assert float(cells[3].removesuffix(" %")) == pytest.approx(100 * row["independent"] / row["pupils"], abs=0.56)
@@ -164,6 +167,73 @@ def test_toggle_slider_and_choices_change_the_map(opened: Opened) -> None:
     opened.settle()
     assert "Autism" in opened.page.locator("#legend").inner_text()
     opened.page.select_option("#group", index=0)
+    opened.settle()
+
+
+PINS = """async () => {
+  const { features } = await planMap.getSource("projects").getData();
+  return features.map(f => planMap.project(f.geometry.coordinates)).map(({ x, y }) => [x, y]);
+}"""
+
+
+def test_no_pin_hides_another_and_all_lie_on_the_map(opened: Opened) -> None:
+    opened.show(5, 1)
+    pins, box = opened.page.evaluate(PINS), opened.page.locator("#map").bounding_box()
+    assert box is not None
+    assert len(pins) > 1
+    for place, (x, y) in enumerate(pins):
+        assert 0 < x < box["width"]
+        assert 0 < y < box["height"]
+        for other_x, other_y in pins[place + 1 :]:
+            assert ((x - other_x) / 25) ** 2 + ((y - other_y) / 31) ** 2 > 0.9
+
+
+def test_layers_are_switched_on_and_off(opened: Opened) -> None:
+    def drawn(source: str) -> int:
+        return opened.page.evaluate("source => planMap.getSource(source).getData().then(data => data.features.length)", source)
+
+    for layer in ("settings", "projects"):
+        assert drawn(layer) > 0
+        opened.page.uncheck(f"#layers input[value={layer}]")
+        opened.settle()
+        assert drawn(layer) == 0
+        opened.page.check(f"#layers input[value={layer}]")
+        opened.settle()
+        assert drawn(layer) > 0
+
+
+def test_settings_show_their_places_for_the_need_chosen(opened: Opened, plan: Plan, case: Case) -> None:
+    """Only settings with places for the need are drawn, and a setting's table says how many."""
+    places = places_by_need(plan.plan, case)
+    places = places[(places["need_group"] == "ASD") & (places["academic_year"] == case.academic_years[-1]) & (places["places"] > 0)]
+    located = case.settings[case.settings["easting_m"].notna()].set_index("setting_id")["name"]
+    expected = places[places["setting_id"].isin(located.index)].set_index("setting_id")["places"]
+    opened.show(len(case.academic_years) - 1, 1)
+    opened.page.select_option("#group", label="Autism")
+    opened.settle()
+    assert opened.page.evaluate("planMap.getSource('settings').getData().then(data => data.features.length)") == len(expected)
+    opened.page.fill("#find", located[expected.index[0]])
+    opened.page.keyboard.press("Enter")
+    opened.settle()
+    row = opened.page.locator("#details table").first.locator("tr", has_text="Autism")
+    assert float(row.locator("td").nth(1).inner_text()) == pytest.approx(expected.iloc[0], abs=0.5)
+    opened.page.select_option("#group", index=0)
+    opened.settle()
+
+
+def test_axe_finds_nothing_wide_or_narrow(opened: Opened) -> None:
+    if not AXE.is_file():
+        pytest.skip("needs axe-core: make web")
+    opened.page.evaluate(AXE.read_text(encoding="utf-8"))
+    for width in (1100, 320):
+        opened.page.set_viewport_size({"width": width, "height": 640})
+        opened.settle()
+        found = opened.page.evaluate(
+            "axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })"
+        )
+        assert [(rule["id"], [node["target"] for node in rule["nodes"]]) for rule in found["violations"]] == []
+        assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    opened.page.set_viewport_size({"width": 1100, "height": 640})
     opened.settle()
 
 

@@ -114,6 +114,25 @@ def setting_use(tables: PlanTables) -> pd.DataFrame:
     return tables.places.groupby(["setting_id", "academic_year"], as_index=False)[columns].sum()
 
 
+def places_by_need(tables: PlanTables, case: Case) -> pd.DataFrame:
+    """Places by ``setting_id``, ``need_group`` and ``academic_year``: those of pools that take the need, or all of them (``ALL``).
+
+    A pool that takes several needs counts in full for each, so the needs do not add up to ``ALL``.
+    """
+    candidates = case.projects[["project_id", "need_groups"]].rename(columns={"project_id": "pool_id"})
+    takes = pd.concat([case.pools[["pool_id", "need_groups"]], candidates], ignore_index=True)
+    places = tables.places[["pool_id", "setting_id", "academic_year", "places"]].merge(
+        takes, on="pool_id", how="left", validate="many_to_one"
+    )
+    lost = places.loc[places["need_groups"].isna(), "pool_id"].unique()
+    if len(lost):
+        raise KeyError(f"pools that hold places but are not known: {', '.join(lost[:10])}")
+    of_need = places.assign(need_group=places["need_groups"].map(split_codes)).explode("need_group")
+    together = pd.concat([places.assign(need_group=ALL), of_need], ignore_index=True)
+    by_need: pd.DataFrame = together.groupby(["setting_id", "need_group", "academic_year"], as_index=False)[["places"]].sum()
+    return by_need
+
+
 def project_list(projects: pd.DataFrame, case: Case) -> pd.DataFrame:
     """One row per project of a plan, in the order of opening and then of size, with words in place of codes.
 

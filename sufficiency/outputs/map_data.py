@@ -6,7 +6,7 @@ Figures are tenths (pupils, places, minutes); -1 stands for "not known" or "not 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,8 +19,8 @@ import shapely
 from geo.layers import cells_of_points, encode_integers, encode_polygons, simplify_coverage
 from sufficiency.case import Case
 from sufficiency.outputs.disclosure import LABELS, Shown
-from sufficiency.outputs.figures import ALL, UNLOCATED_KINDS, VARIANTS, project_list
-from sufficiency.plan import Plan
+from sufficiency.outputs.figures import ALL, UNLOCATED_KINDS, VARIANTS, places_by_need, project_list, variants
+from sufficiency.plan import Plan, PlanTables
 from sufficiency.terms import NEED_GROUPS, SETTING_KINDS
 
 MEASURES: Final = ("pupils", "unmet", "independent", "minutes")
@@ -32,7 +32,7 @@ Figures = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class MapData:
-    """``about``: names and labels. ``blocks``: shapes, outlines, figures, use, flows."""
+    """``about``: names and labels. ``blocks``: shapes, outlines, figures, places, use, flows."""
 
     about: dict[str, Any]
     blocks: dict[str, bytes]
@@ -69,6 +69,7 @@ def map_data(plan: Plan, case: Case, shown: dict[str, Shown]) -> MapData:
         "shapes": encode_polygons(outlines.to_numpy(), origin, step),
         "outlines": encode_polygons(councils.geometry.to_crs(4326).to_numpy(), origin, step),
         "figures": _changes(figures_array(shown, case, zones, groups)),
+        "places": _changes(places_array(variants(plan), case, list(sites["site_id"]), groups)),
         "use": _changes(use_array(shown, case, list(sites["site_id"]))),
         "flows": _flow_columns(shown, case, list(sites["site_id"])),
     }
@@ -115,16 +116,28 @@ def figures_array(shown: dict[str, Shown], case: Case, zones: list[str], groups:
     return out
 
 
-def use_array(shown: dict[str, Shown], case: Case, sites: list[str]) -> Figures:
-    """Tenths of places and of pupils by variant, measure, year and site."""
+def places_array(tables: Mapping[str, PlanTables], case: Case, sites: list[str], groups: list[str]) -> Figures:
+    """Tenths of places by variant, need group, year and site."""
     years = list(case.academic_years)
-    out = np.zeros((2, 2, len(years), len(sites)), dtype=np.int64)
+    out = np.zeros((2, len(groups), len(years), len(sites)), dtype=np.int64)
+    for number, variant in enumerate(VARIANTS):
+        places = places_by_need(tables[variant], case)
+        places = places[places["setting_id"].isin(sites) & places["need_group"].isin(groups)]
+        at = _positions(places["need_group"], groups), _positions(places["academic_year"], years), _positions(places["setting_id"], sites)
+        out[number, at[0], at[1], at[2]] = _tenths(places["places"])
+    return out
+
+
+def use_array(shown: dict[str, Shown], case: Case, sites: list[str]) -> Figures:
+    """Tenths of pupils by variant, year and site."""
+    years = list(case.academic_years)
+    out = np.zeros((2, len(years), len(sites)), dtype=np.int64)
     for number, variant in enumerate(VARIANTS):
         use = shown[variant].use
         use = use[use["setting_id"].isin(sites)]
-        at = _positions(use["academic_year"], years), _positions(use["setting_id"], sites)
-        out[number, 0, at[0], at[1]] = _tenths(use["places"])
-        out[number, 1, at[0], at[1]] = _tenths(use["pupils"] + use["latent_pupils"])
+        out[number, _positions(use["academic_year"], years), _positions(use["setting_id"], sites)] = _tenths(
+            use["pupils"] + use["latent_pupils"]
+        )
     return out
 
 

@@ -23,7 +23,7 @@ from sufficiency.case import Case
 from sufficiency.outputs.disclosure import Shown
 from sufficiency.outputs.figures import by_year, mean_minutes, project_list
 from sufficiency.outputs.map_data import map_data
-from sufficiency.outputs.words import cautions, is_fictional, pounds, sensitivity_lines, verdict
+from sufficiency.outputs.words import SENSITIVITIES, cautions, is_fictional, pounds, verdict
 from sufficiency.plan import Plan
 
 PARTS: Final = ("page.html", "page.css", "boot.js", "app.js", "worker.js")
@@ -72,7 +72,8 @@ def packed(block: bytes) -> str:
 
 def _words(plan: Plan, case: Case) -> dict[str, str]:
     years, of = case.academic_years, plan.summary
-    subtitle = f"{years[0]} to {years[-1]}, programme {case.programme}, {case.price_base} prices"
+    programme = "an invented capital programme" if case.programme == "fictional" else f"capital programme {case.programme}"
+    subtitle = f"{years[0]} to {years[-1]}, {programme}, {case.price_base} prices"
     sources = [f"{source.title}, {source.edition} ({source.publisher}; {source.licence})" for source in case.sources]
     outlined = bool(shapely.get_type_id(case.areas.geometry.to_numpy()).min() >= 3)
     return {
@@ -85,13 +86,31 @@ def _words(plan: Plan, case: Case) -> dict[str, str]:
         "projects": projects_table(plan, case),
         "years": _years_table(plan, case),
         "notes": "".join(f"<li>{escape(note)}</li>" for note in dict.fromkeys([*cautions(of, case), *of.get("notes", []), *case.notes])),
-        "sensitivity": "".join(f"<li>{escape(' '.join(line.split()))}</li>" for line in sensitivity_lines(of)),
+        "sensitivity": _sensitivity(of),
         "outline_note": "" if outlined else "Area outlines are drawn half-way between the areas' centre points.",
         "sources": escape(f"Sources: {'; '.join(sources)}.") if sources else "",
         "made": escape(
             f"Made with sufficiency {of['version']}. Map drawn with MapLibre GL JS (BSD-3-Clause). Coordinates: WGS 84, from EPSG:27700."
         ),
     }
+
+
+def _sensitivity(summary: dict[str, Any]) -> str:
+    rows = summary.get("sensitivity", [])
+    if not rows:
+        return "<p>It was not asked for.</p>"
+    head = (
+        '<thead><tr><th scope="col">Assumption</th><th scope="col" class="number">Taken as</th>'
+        '<th scope="col" class="number">Saving</th></tr></thead>'
+    )
+    body = []
+    for row in rows:
+        label, form = SENSITIVITIES.get(row["what"], (row["what"], "{:g}".format))
+        body.append(
+            f'<tr><th scope="row">{escape(label)}</th><td class="number">{escape(form(row["value"]))}</td>'
+            f'<td class="number">{pounds(row["saving_gbp"])}</td></tr>'
+        )
+    return f'<table class="narrow">{head}<tbody>{"".join(body)}</tbody></table>'
 
 
 def _marks(plan: Plan, case: Case) -> list[str]:

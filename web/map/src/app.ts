@@ -4,14 +4,15 @@ import { type Measure, MEASURES, PlanData, type Variant } from "./data";
 import { byId, element, makeSortable } from "./dom";
 import { PlanMap } from "./map";
 import { showCouncils, showDetails, showKey, showLegend } from "./panels";
-import type { Selection, View } from "./state";
+import { type Layer, type Selection, type View } from "./state";
+import { unpack } from "./unpack";
 
 const MOST_SUGGESTIONS = 30;
 
 /** Draws the plan into the page; without WebGL the tables and details still work. Sets `data-ready` on the map once it stands still; the map object is `window.planMap`. */
 export async function start(workerUrl: string): Promise<void> {
-  const data = await PlanData.load();
-  const view: View = { measure: "pupils", group: 0, variant: 1, year: data.about.years.length - 1 };
+  const data = await PlanData.load(unpack);
+  const view: View = { measure: "need", group: 0, variant: 1, year: data.about.years.length - 1, layers: { settings: true, projects: true, flows: false } };
   let selection: Selection | null = null;
   fillControls(data, view);
   showKey(data);
@@ -60,9 +61,17 @@ export async function start(workerUrl: string): Promise<void> {
       show();
     });
   }
+  for (const box of document.querySelectorAll<HTMLInputElement>("#layers input")) {
+    box.addEventListener("change", () => {
+      view.layers[box.value as Layer] = box.checked;
+      show();
+    });
+  }
   if (drawn) {
     Object.assign(window, { planMap: drawn.map });
-    drawn.map.on("click", (event) => choose(drawn.under(event.point)));
+    drawn.map.on("click", (event) => {
+      if (!drawn.openCrowd(event.point)) choose(drawn.under(event.point));
+    });
     drawn.map.on("mousemove", (event) => {
       drawn.map.getCanvas().style.cursor = drawn.under(event.point) ? "pointer" : "";
     });

@@ -1,9 +1,9 @@
 // What the page holds: labels, shapes, and figures by variant, need group, year and zone.
 
-import { Integers, polygons, unpack } from "./unpack";
+import { Integers, polygons } from "./unpack";
 
 export const MEASURES = {
-  pupils: { name: "Pupils placed", unit: "pupils", label: "Pupils placed" },
+  need: { name: "Pupils who need a place", unit: "pupils, placed or not", label: "Who need a place" },
   unmet: { name: "Pupils without a suitable place", unit: "pupils", label: "Without a suitable place" },
   minutes: { name: "Mean journey of placed pupils", unit: "minutes, one way", label: "Mean journey" },
   share: { name: "Share in independent settings", unit: "per cent of placed pupils", label: "In independent settings" },
@@ -54,8 +54,11 @@ export interface About {
 
 export interface Flow {
   area: number;
+  site: number;
   pupils: number;
 }
+
+const BLOCKS = ["about", "shapes", "outlines", "figures", "places", "use", "flows"];
 
 const STORED = ["pupils", "unmet", "independent", "minutes"];
 
@@ -67,16 +70,16 @@ export class PlanData {
     readonly shapes: GeoJSON.MultiPolygon[],
     readonly outlines: GeoJSON.MultiPolygon[],
     private readonly figures: Int32Array,
+    private readonly placeRows: Int32Array,
     private readonly use: Int32Array,
     private readonly flowRows: Int32Array[],
   ) {
     this.groups = Object.keys(about.groups);
   }
 
-  static async load(): Promise<PlanData> {
-    const [labels, shapes, outlines, figures, use, flows] = await Promise.all(
-      ["about", "shapes", "outlines", "figures", "use", "flows"].map(unpack),
-    );
+  /** `read` gives a block of the page or of the service by name. */
+  static async load(read: (block: string) => Promise<Uint8Array<ArrayBuffer>>): Promise<PlanData> {
+    const [labels, shapes, outlines, figures, places, use, flows] = await Promise.all(BLOCKS.map(read));
     const about = JSON.parse(new TextDecoder().decode(labels)) as About;
     const years = about.years.length;
     const groups = Object.keys(about.groups).length;
@@ -87,15 +90,20 @@ export class PlanData {
       polygons(shapes, about.origin, about.step),
       polygons(outlines, about.origin, about.step),
       undoChanges(new Integers(figures), groups * STORED.length, years, about.zones.length),
-      undoChanges(new Integers(use), 2, years, about.sites.name.length),
+      undoChanges(new Integers(places), groups, years, about.sites.name.length),
+      undoChanges(new Integers(use), 1, years, about.sites.name.length),
       Array.from({ length: 5 }, () => flowNumbers.take(count)),
     );
   }
 
   /** The figure in its unit, or null where it is not known, not shown or has nobody to describe. */
   value(measure: Measure, variant: Variant, group: number, year: number, zone: number): number | null {
-    if (measure !== "share") return this.stored(measure, variant, group, year, zone);
+    if (measure === "unmet" || measure === "minutes") return this.stored(measure, variant, group, year, zone);
     const pupils = this.stored("pupils", variant, group, year, zone);
+    if (measure === "need") {
+      const unmet = this.stored("unmet", variant, group, year, zone);
+      return pupils === null || unmet === null ? null : pupils + unmet;
+    }
     const independent = this.stored("independent", variant, group, year, zone);
     return !pupils || independent === null ? null : Math.min((100 * independent) / pupils, 100);
   }
@@ -107,19 +115,24 @@ export class PlanData {
     return tenths < 0 ? null : tenths / 10;
   }
 
-  /** Places or pupils of a site in a year; null where they are not shown. */
-  siteUse(what: "places" | "pupils", variant: Variant, year: number, site: number): number | null {
-    const row = (variant * 2 + (what === "places" ? 0 : 1)) * this.about.years.length + year;
-    const tenths = this.use[row * this.about.sites.name.length + site];
+  /** Places of a site in a year that are open to a need group (0 = all of them). */
+  sitePlaces(variant: Variant, group: number, year: number, site: number): number {
+    const row = (variant * this.groups.length + group) * this.about.years.length + year;
+    return this.placeRows[row * this.about.sites.name.length + site] / 10;
+  }
+
+  /** Pupils of a site in a year; null where they are not shown. */
+  sitePupils(variant: Variant, year: number, site: number): number | null {
+    const tenths = this.use[(variant * this.about.years.length + year) * this.about.sites.name.length + site];
     return tenths < 0 ? null : tenths / 10;
   }
 
-  /** Flows of at least five pupils to a site. */
-  flows(variant: Variant, year: number, site: number): Flow[] {
+  /** Flows of at least five pupils, to one site or to all. */
+  flows(variant: Variant, year: number, site: number | "all"): Flow[] {
     const [variants, years, sites, areas, pupils] = this.flowRows;
     const found: Flow[] = [];
     for (let i = 0; i < variants.length; i++) {
-      if (variants[i] === variant && years[i] === year && sites[i] === site) found.push({ area: areas[i], pupils: pupils[i] / 10 });
+      if (variants[i] === variant && years[i] === year && (site === "all" || sites[i] === site)) found.push({ area: areas[i], site: sites[i], pupils: pupils[i] / 10 });
     }
     return found;
   }

@@ -1,14 +1,15 @@
 // The map: areas shaded by a figure, council outlines, settings, projects and flows. It knows what to draw, not why.
 
-import { LngLatBounds, Map as LibreMap, NavigationControl, ScaleControl, setWorkerUrl, type ExpressionSpecification, type GeoJSONSource, type LngLatBoundsLike } from "maplibre-gl";
+import { LngLatBounds, Map as LibreMap, NavigationControl, ScaleControl, setWorkerUrl, type ExpressionSpecification, type GeoJSONSource } from "maplibre-gl";
 import { breaks, classOf, shade } from "./classes";
 import type { PlanData } from "./data";
+import { arrange } from "./pins";
 import type { Selection, View } from "./state";
-import { hatching, projectSymbol, settingSymbol, SYMBOLS } from "./symbols";
+import { crowdSymbol, hatching, projectSymbol, settingSymbol, SYMBOLS } from "./symbols";
 
 const DARK = "#0b0c0c";
-/** With more projects than this, pins show their numbers only from close by; with more settings, their symbols start small. */
-const MOST_NUMBERED = 150;
+/** With more settings than this, their symbols start small. */
+const MOST_LARGE = 150;
 
 /** With more settings than this, they show only from close by. */
 export const MOST_SITES = 1000;
@@ -16,12 +17,18 @@ export const MOST_SITES = 1000;
 /** With more councils than this, names show only from close by. */
 const MOST_NAMED = 30;
 
-/** Room for the legend where it lies on the map. */
-const LEGEND_PX = { width: 265, height: 245 };
+/** A pin on the screen, in pixels. */
+const PIN = { width: 25, height: 31 };
+const CLOSEST_ZOOM = 17;
+const EDGE_PX = 24;
+
+type Bounds = [west: number, south: number, east: number, north: number];
 
 const EMPTY: GeoJSON.FeatureCollection = { type: "FeatureCollection", features: [] };
 
 export class PlanMap {
+  private drawnPins: { at: [number, number]; properties: { number: string; index: number; open: boolean } }[] = [];
+
   private constructor(
     readonly map: LibreMap,
     private readonly data: PlanData,
@@ -30,10 +37,14 @@ export class PlanMap {
   /** Resolves once the layers stand. */
   static async create(container: HTMLElement, workerUrl: string, data: PlanData): Promise<PlanMap> {
     setWorkerUrl(workerUrl);
+    const home = extent(data);
+    container.style.setProperty("--aspect", String(aspect(home)));
     const map = new LibreMap({
       container,
       style: { version: 8, sources: {}, layers: [{ id: "paper", type: "background", paint: { "background-color": "#e8ecef" } }] },
-      bounds: extent(data),
+      bounds: home,
+      fitBoundsOptions: { padding: { top: EDGE_PX + PIN.height, bottom: EDGE_PX, left: EDGE_PX, right: EDGE_PX } },
+      maxZoom: CLOSEST_ZOOM,
       attributionControl: false,
       dragRotate: false,
       pitchWithRotate: false,
@@ -46,9 +57,10 @@ export class PlanMap {
     map.addControl(new NavigationControl({ showCompass: false }), "top-right");
     map.addControl(new ScaleControl({ unit: "metric", maxWidth: 120 }), "bottom-right");
     await map.once("load");
-    fitBesideLegend(map, extent(data));
     const made = new PlanMap(map, data);
     made.addLayers();
+    map.on("zoomend", () => made.placePins());
+    map.on("resize", () => made.placePins());
     return made;
   }
 
@@ -57,14 +69,14 @@ export class PlanMap {
     const home = map.getZoom();
     map.setMissingStyleImageResolver((id) => {
       const [state, number] = id.split("-");
-      map.addImage(id, projectSymbol(state === "open", number), { pixelRatio: 2 });
+      map.addImage(id, state === "crowd" ? crowdSymbol(number) : projectSymbol(state === "open", number), { pixelRatio: 2 });
     });
     for (const [kind, symbol] of Object.entries(SYMBOLS)) map.addImage(kind, settingSymbol(symbol), { pixelRatio: 2 });
     map.addImage("hatching", hatching(), { pixelRatio: 2 });
     map.addSource("areas", { type: "geojson", data: collection(data.shapes), tolerance: 0.2 });
     map.addSource("councils", { type: "geojson", data: collection(data.outlines), tolerance: 0.2 });
     map.addSource("council-names", { type: "geojson", data: points(data.about.council_points, (i) => ({ name: data.about.zones[data.about.areas + i] })) });
-    for (const source of ["settings", "projects", "flows", "chosen-site"]) map.addSource(source, { type: "geojson", data: EMPTY });
+    for (const source of ["settings", "projects", "pin-leaders", "flows", "chosen-site"]) map.addSource(source, { type: "geojson", data: EMPTY });
     map.addLayer({ id: "areas", type: "fill", source: "areas", paint: { "fill-color": ["coalesce", ["feature-state", "shade"], "#ffffff"] } });
     map.addLayer({ id: "areas-unknown", type: "fill", source: "areas", paint: { "fill-pattern": "hatching", "fill-opacity": ["case", ["boolean", ["feature-state", "unknown"], false], 1, 0] } });
     map.addLayer({ id: "area-borders", type: "line", source: "areas", paint: { "line-color": "#8fa3b5", "line-width": ["interpolate", ["linear"], ["zoom"], 6, 0.1, 12, 0.8] } });
@@ -87,7 +99,7 @@ export class PlanMap {
       minzoom: data.about.sites.name.length > MOST_SITES ? 7 : 0,
       layout: {
         "icon-image": ["get", "kind"],
-        "icon-size": ["interpolate", ["linear"], ["zoom"], home, ["*", data.about.sites.name.length > MOST_NUMBERED ? 0.55 : 0.8, ["get", "size"]], home + 2.5, ["get", "size"]],
+        "icon-size": ["interpolate", ["linear"], ["zoom"], home, ["*", data.about.sites.name.length > MOST_LARGE ? 0.55 : 0.8, ["get", "size"]], home + 2.5, ["get", "size"]],
         "icon-allow-overlap": true,
         "icon-ignore-placement": true,
         "symbol-sort-key": ["-", 0, ["get", "size"]],
@@ -98,23 +110,29 @@ export class PlanMap {
       type: "symbol",
       source: "council-names",
       minzoom: data.outlines.length > MOST_NAMED ? 7 : 0,
-      layout: { "text-field": ["get", "name"], "text-font": ["Arial"], "text-size": 15, "text-padding": 6 },
+      layout: {
+        "text-field": ["get", "name"],
+        "text-font": ["Arial"],
+        "text-size": 15,
+        "text-padding": 4,
+        "text-variable-anchor": ["center", "top", "bottom", "left", "right", "top-left", "top-right", "bottom-left", "bottom-right"],
+        "text-radial-offset": 1.5,
+      },
       paint: { "text-color": DARK, "text-halo-color": "#ffffff", "text-halo-width": 2 },
     });
-    const few = data.about.projects.length <= MOST_NUMBERED;
+    map.addLayer({ id: "pin-leaders-edge", type: "line", source: "pin-leaders", paint: { "line-color": "#ffffff", "line-width": 4 } });
+    map.addLayer({ id: "pin-leaders", type: "line", source: "pin-leaders", paint: { "line-color": DARK, "line-width": 2 } });
     const state: ExpressionSpecification = ["case", ["get", "open"], "open-", "planned-"];
-    const numbered: ExpressionSpecification = ["concat", state, ["get", "number"]];
     map.addLayer({
       id: "projects",
       type: "symbol",
       source: "projects",
       layout: {
-        "icon-image": ["step", ["zoom"], few ? numbered : state, 8, numbered],
+        "icon-image": ["case", ["has", "crowd"], ["concat", "crowd-", ["get", "crowd"]], ["concat", state, ["get", "number"]]],
         "icon-anchor": "bottom",
         "icon-allow-overlap": true,
-        "icon-ignore-placement": true,
-        "icon-size": few ? ["interpolate", ["linear"], ["zoom"], home, 0.75, home + 2, 1] : ["interpolate", ["linear"], ["zoom"], 5, 0.15, 7, 0.3, 10, 1],
-        "symbol-sort-key": ["-", 0, ["get", "index"]],
+        "icon-size": 0.8,
+        "symbol-sort-key": ["-", 0, ["coalesce", ["get", "index"], 0]],
       },
     });
   }
@@ -122,9 +140,10 @@ export class PlanMap {
   /** Draws a view: shades, sizes of settings, state of projects, flows and what is chosen. */
   show(view: View, selection: Selection | null): void {
     this.shadeAreas(view);
-    this.source("settings").setData(this.settings(view));
-    this.source("projects").setData(this.projects(view));
-    this.source("flows").setData(this.flows(view, selection));
+    this.source("settings").setData(view.layers.settings ? this.settings(view) : EMPTY);
+    this.drawnPins = view.layers.projects ? this.projects(view) : [];
+    this.placePins();
+    this.source("flows").setData(this.flows(view, view.layers.flows ? "all" : this.siteOf(selection)));
     const chosen = selection?.kind === "area" ? selection.index : -1;
     for (const layer of ["chosen-area", "chosen-area-glow"]) this.map.setFilter(layer, ["==", ["id"], chosen]);
     this.source("chosen-site").setData(this.chosenSite(selection));
@@ -145,30 +164,47 @@ export class PlanMap {
     return points(at, () => ({}));
   }
 
-  private settings({ variant, year }: View): GeoJSON.FeatureCollection {
+  private settings({ variant, group, year }: View): GeoJSON.FeatureCollection {
     const { sites } = this.data.about;
-    return points(sites.points, (i) => {
-      const places = this.data.siteUse("places", variant, year, i) ?? 0;
-      return { kind: sites.kind[i], size: Math.min(Math.max(Math.sqrt(places / 100), 0.7), 1.4) };
-    }, (i) => !sites.is_new[i]);
+    const places = sites.name.map((_, i) => this.data.sitePlaces(variant, group, year, i));
+    const size = (i: number) => Math.min(Math.max(Math.sqrt(places[i] / 100), 0.7), 1.4);
+    return points(sites.points, (i) => ({ kind: sites.kind[i], size: size(i) }), (i) => !sites.is_new[i] && (group === 0 || places[i] > 0));
   }
 
-  private projects({ variant, year }: View): GeoJSON.FeatureCollection {
-    const { projects } = this.data.about;
-    const shown = variant ? projects : projects.filter((project) => project.in_counterfactual);
-    return points(shown.map((project) => project.point), (i) => ({
-      number: String(shown[i].number),
-      index: projects.indexOf(shown[i]),
-      open: shown[i].year <= year,
-    }));
+  private projects({ variant, year }: View): typeof this.drawnPins {
+    const shown = this.data.about.projects.map((project, index) => ({ project, index })).filter(({ project }) => variant || project.in_counterfactual);
+    return shown.map(({ project, index }) => ({ at: project.point, properties: { number: String(project.number), index, open: project.year <= year } }));
   }
 
-  private flows({ variant, year }: View, selection: Selection | null): GeoJSON.FeatureCollection {
+  /** Draws the pins where none hides another at this zoom, each with a line to its place when it had to step aside. */
+  private placePins(): void {
+    const { map } = this;
+    const { clientWidth, clientHeight } = map.getContainer();
+    const area = map.getZoom() > CLOSEST_ZOOM - 1 ? Infinity : clientWidth * clientHeight;
+    const pins = arrange(this.drawnPins.map(({ at }) => map.project(at)), PIN.width, PIN.height, area);
+    const features = pins.map(({ x, y, members }): GeoJSON.Feature => {
+      const alone = this.drawnPins[members[0]].properties;
+      const properties = members.length > 1 ? { crowd: members.length, members: members.map((i) => this.drawnPins[i].properties.index) } : alone;
+      return { type: "Feature", properties, geometry: { type: "Point", coordinates: map.unproject([x, y]).toArray() } };
+    });
+    this.source("projects").setData({ type: "FeatureCollection", features });
+    const aside = pins.filter(({ x, y, at }) => Math.hypot(x - at.x, y - at.y) > 3);
+    const leaders = aside.map(({ x, y, at }): GeoJSON.Feature => {
+      const coordinates = [map.unproject([x, y]).toArray(), map.unproject([at.x, at.y]).toArray()];
+      return { type: "Feature", properties: {}, geometry: { type: "LineString", coordinates } };
+    });
+    this.source("pin-leaders").setData({ type: "FeatureCollection", features: leaders });
+  }
+
+  private siteOf(selection: Selection | null): number {
+    return selection?.kind === "site" ? selection.index : selection?.kind === "project" ? this.data.about.projects[selection.index].site : -1;
+  }
+
+  private flows({ variant, year }: View, to: number | "all"): GeoJSON.FeatureCollection {
     const { about } = this.data;
-    const site = selection?.kind === "site" ? selection.index : selection?.kind === "project" ? about.projects[selection.index].site : -1;
     return {
       type: "FeatureCollection",
-      features: this.data.flows(variant, year, site).map(({ area, pupils }) => ({
+      features: this.data.flows(variant, year, to).map(({ area, site, pupils }) => ({
         type: "Feature",
         properties: { pupils },
         geometry: { type: "LineString", coordinates: [about.area_points[area], about.sites.points[site]] },
@@ -176,12 +212,21 @@ export class PlanMap {
     };
   }
 
+  /** Zooms to the projects that a crowd's pin stands for; whether there is one at this point of the screen. */
+  openCrowd(point: { x: number; y: number }): boolean {
+    const [crowd] = this.map.queryRenderedFeatures([point.x, point.y], { layers: ["projects"], filter: ["has", "crowd"] });
+    if (!crowd) return false;
+    const members = JSON.parse(crowd.properties.members as string) as number[];
+    this.fit(members.map((index) => this.data.about.projects[index].point));
+    return true;
+  }
+
   /** What lies under a point of the screen: a project before a setting before an area. */
   under(point: { x: number; y: number }): Selection | null {
     const found = this.map.queryRenderedFeatures([point.x, point.y], { layers: ["projects", "settings", "areas"] });
     const first = (layer: string) => found.find((feature) => feature.layer.id === layer);
     const project = first("projects");
-    if (project) return { kind: "project", index: project.properties.index as number };
+    if (project?.properties.index !== undefined) return { kind: "project", index: project.properties.index as number };
     const setting = first("settings");
     if (setting) return { kind: "site", index: setting.id as number };
     const area = first("areas");
@@ -192,10 +237,15 @@ export class PlanMap {
   goTo(selection: Selection, view: View): void {
     const { sites, projects, area_points } = this.data.about;
     const at = { area: area_points, site: sites.points, project: projects.map((project) => project.point) }[selection.kind][selection.index];
-    const far = this.flows(view, selection).features.map((flow) => (flow.geometry as GeoJSON.LineString).coordinates[0] as [number, number]);
-    const bounds = far.reduce((box, point) => box.extend(point), new LngLatBounds(at, at));
+    const far = this.flows(view, this.siteOf(selection)).features.map((flow) => (flow.geometry as GeoJSON.LineString).coordinates[0] as [number, number]);
+    this.fit([at, ...far], 11.5);
+  }
+
+  private fit(places: [number, number][], maxZoom = CLOSEST_ZOOM): void {
+    const bounds = places.reduce((box, point) => box.extend(point), new LngLatBounds(places[0], places[0]));
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.map.fitBounds(bounds, { padding: 120, maxZoom: 11.5, duration: calm ? 0 : 400 });
+    const { clientWidth, clientHeight } = this.map.getContainer();
+    this.map.fitBounds(bounds, { padding: Math.min(120, clientWidth / 4, clientHeight / 4), maxZoom, duration: calm ? 0 : 400 });
   }
 
   private source(id: string): GeoJSONSource {
@@ -212,17 +262,13 @@ function points(at: [number, number][], properties: (i: number) => GeoJSON.GeoJs
   return { type: "FeatureCollection", features: features.filter((_, i) => keep(i)) };
 }
 
-/** Shows everything as large as it can be, right of the legend or below it. */
-function fitBesideLegend(map: LibreMap, bounds: LngLatBoundsLike): void {
-  const edges = { top: 25, bottom: 25, left: 25, right: 60 };
-  const onMap = getComputedStyle(document.getElementById("legend")!).position === "absolute";
-  const ways = onMap ? [{ ...edges, left: LEGEND_PX.width }, { ...edges, top: LEGEND_PX.height }] : [edges];
-  const zoom = (padding: typeof edges) => map.cameraForBounds(bounds, { padding })?.zoom ?? 0;
-  const padding = ways.reduce((best, other) => (zoom(other) > zoom(best) ? other : best));
-  map.fitBounds(bounds, { padding, animate: false });
+/** Width against height on the screen. */
+function aspect([west, south, east, north]: Bounds): number {
+  const height = (latitude: number) => Math.log(Math.tan(Math.PI / 4 + (latitude * Math.PI) / 360));
+  return ((east - west) * Math.PI) / 180 / Math.max(height(north) - height(south), 1e-9);
 }
 
-function extent(data: PlanData): LngLatBoundsLike {
+function extent(data: PlanData): Bounds {
   let [west, south, east, north] = [Infinity, Infinity, -Infinity, -Infinity];
   for (const shape of data.outlines) {
     for (const [ring] of shape.coordinates) {

@@ -5,7 +5,7 @@ import { type Measure, MEASURES, type PlanData, type Project } from "./data";
 import { byId, element, table } from "./dom";
 import { MOST_SITES } from "./map";
 import type { Selection, View } from "./state";
-import { hatching, picture, projectSymbol, settingSymbol, SYMBOLS } from "./symbols";
+import { crowdSymbol, hatching, picture, projectSymbol, settingSymbol, SYMBOLS } from "./symbols";
 
 const BEFORE_AFTER = ["Before", "With the plan"];
 
@@ -16,8 +16,7 @@ export function showLegend(data: PlanData, { measure, group, variant, year }: Vi
   );
   const unknown = element("span", { class: "swatch", style: `background-image:url(${picture(hatching(), "").src})` });
   byId("legend").replaceChildren(
-    element("h3", {}, MEASURES[measure].name),
-    element("p", {}, `${data.about.groups[data.groups[group]]}, ${data.about.years[year]}, ${BEFORE_AFTER[variant].toLowerCase()}; ${MEASURES[measure].unit}`),
+    element("p", {}, element("strong", {}, MEASURES[measure].name), ` ${data.about.groups[data.groups[group]]}, ${data.about.years[year]}, ${BEFORE_AFTER[variant].toLowerCase()}; ${MEASURES[measure].unit}`),
     element("ul", {}, ...rows, element("li", {}, unknown, "no figure")),
   );
 }
@@ -28,7 +27,8 @@ export function showKey(data: PlanData): void {
     ...rows,
     element("li", {}, picture(projectSymbol(true, "1"), "Dark pin"), "Project, open in the year shown"),
     element("li", {}, picture(projectSymbol(false, "1"), "White pin"), "Project, not open yet"),
-    element("li", {}, "The more places, the larger the symbol."),
+    element("li", {}, picture(crowdSymbol("4"), "Round pin"), "Four projects close together: choose it to zoom in"),
+    element("li", {}, "The more places for the need chosen, the larger the symbol of a setting."),
     ...(data.about.sites.name.length > MOST_SITES ? [element("li", {}, "Zoom in to see settings.")] : []),
   );
 }
@@ -74,7 +74,7 @@ function projectDetails(data: PlanData, view: View, index: number): HTMLElement[
     ["Where", `${project.where}, ${project.council}`],
     ["For whom", `${project.for_whom}; ${project.phases}`],
     ["Opens", project.stages.includes(";") ? `in stages: ${project.stages} places` : project.opens],
-    ["Places", describe(project.places, "pupils").replace(/\.0$/, "")],
+    ["Places", describe(project.places, "need").replace(/\.0$/, "")],
     ["Capital", gbp(project)],
     ["Decision", project.decision === "committed" ? "already committed" : "chosen by this plan"],
   ];
@@ -86,18 +86,28 @@ function projectDetails(data: PlanData, view: View, index: number): HTMLElement[
 }
 
 function siteFigures(data: PlanData, view: View, site: number): HTMLElement[] {
-  const use = (what: "places" | "pupils", variant: 0 | 1, year: number) => describe(data.siteUse(what, variant, year, site), "pupils").replace(/\.0$/, "");
-  const rows = data.about.years.map((name, year) => [name, ...([0, 1] as const).flatMap((variant) => [use("places", variant, year), use("pupils", variant, year)])]);
+  const whole = (value: number | null) => describe(value, "need").replace(/\.0$/, "");
+  const use = (variant: 0 | 1, year: number) => [whole(data.sitePlaces(variant, 0, year, site)), whole(data.sitePupils(variant, year, site))];
+  const rows = data.about.years.map((name, year) => [name, ...([0, 1] as const).flatMap((variant) => use(variant, year))]);
   const flows = data.flows(view.variant, view.year, site);
   const drawn = flows.reduce((sum, flow) => sum + flow.pupils, 0);
-  const all = data.siteUse("pupils", view.variant, view.year, site) ?? 0;
+  const all = data.sitePupils(view.variant, view.year, site) ?? 0;
   const text = flows.length
-    ? `Lines: ${flows.length === 1 ? "one area that sends" : `${flows.length} areas that send`} 5 pupils or more, ${describe(drawn, "pupils")} of ${describe(all, "pupils")} pupils in ${data.about.years[view.year]}.`
+    ? `Lines: ${flows.length === 1 ? "one area that sends" : `${flows.length} areas that send`} 5 pupils or more, ${describe(drawn, "need")} of ${describe(all, "need")} pupils in ${data.about.years[view.year]}.`
     : `No single area sends 5 pupils or more in ${data.about.years[view.year]}, so no lines are drawn.`;
   return [
+    ...placesByNeed(data, view, site),
     table("Places and pupils of the whole setting", ["Year", "Places before", "Pupils before", "Places with plan", "Pupils with plan"], rows),
     element("p", { class: "note" }, text),
   ];
+}
+
+/** Places open to each need in the year shown; a place open to several needs counts for each. */
+function placesByNeed(data: PlanData, { year }: View, site: number): HTMLElement[] {
+  const of = (variant: 0 | 1, group: number) => data.sitePlaces(variant, group, year, site);
+  const rows = data.groups.slice(1).map((code, i) => ({ name: data.about.groups[code], before: of(0, i + 1), after: of(1, i + 1) }));
+  const open = rows.filter(({ before, after }) => before > 0 || after > 0).map(({ name, before, after }) => [name, before.toFixed(0), after.toFixed(0)]);
+  return open.length ? [table(`Places open to each need, ${data.about.years[year]}`, ["Need", ...BEFORE_AFTER], open)] : [];
 }
 
 function gbp(project: Project): string {

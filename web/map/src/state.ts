@@ -2,11 +2,15 @@
 
 import type { Measure, Variant } from "./data";
 
+export type Layer = "settings" | "projects" | "flows";
+
 export interface View {
   measure: Measure;
   group: number;
   variant: Variant;
   year: number;
+  /** What is drawn on top of the shaded areas. */
+  layers: Record<Layer, boolean>;
 }
 
 export interface Selection {

@@ -58,6 +58,28 @@ export function projectSymbol(open: boolean, number: string): ImageData {
   return paint.getImageData(0, 0, 2 * SIZE, 2 * (SIZE + 8));
 }
 
+/** Projects too close together to show one by one: a round pin with how many they are. */
+export function crowdSymbol(count: string): ImageData {
+  const paint = canvas(SIZE + 10, SIZE + 8);
+  const middle = (SIZE + 10) / 2;
+  paint.beginPath();
+  paint.roundRect(3, 3, SIZE + 4, SIZE - 8, (SIZE - 8) / 2);
+  paint.moveTo(middle - 6, SIZE - 5);
+  paint.lineTo(middle, SIZE + 5);
+  paint.lineTo(middle + 6, SIZE - 5);
+  paint.strokeStyle = "#ffffff";
+  paint.lineWidth = 4;
+  paint.stroke();
+  paint.fillStyle = "#4c2c92";
+  paint.fill();
+  paint.fillStyle = "#ffffff";
+  paint.font = "bold 15px arial, sans-serif";
+  paint.textAlign = "center";
+  paint.textBaseline = "middle";
+  paint.fillText(`\u00d7${count}`, middle, SIZE / 2);
+  return paint.getImageData(0, 0, 2 * (SIZE + 10), 2 * (SIZE + 8));
+}
+
 /** A pattern for areas without a figure: hatching, not a shade. */
 export function hatching(): ImageData {
   const paint = canvas(8, 8);
