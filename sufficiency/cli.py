@@ -231,17 +231,23 @@ def travel(
     speeds: Annotated[str, typer.Option(help="Speed variant: school_run or free_flow.")] = "school_run",
     workers: Annotated[int, typer.Option(help="Worker processes.")] = os.cpu_count() or 1,
     cache: Annotated[Path | None, typer.Option(help="Folder that keeps finished parts, so that a stopped run goes on.")] = None,
+    dask: Annotated[
+        str | None, typer.Option(help="local, or the address of a Dask scheduler (tcp://host:8786) whose workers see the cache folder.")
+    ] = None,
     data: DataOption = None,
 ) -> None:
     """Journeys from areas to sites, minutes and km one way."""
-    from sufficiency.travel_command import make_case_travel, make_travel
+    from sufficiency.case import load_case
+    from sufficiency.travel_command import TravelOptions, make_travel, points_of_case, points_of_files
 
     if case is not None:
-        report = make_case_travel(case, out, limit_min, roads, landmarks, speeds, _say, workers=workers, cache=cache, data=data)
+        points = points_of_case(load_case(case))
     elif areas is not None and sites is not None:
-        report = make_travel(areas, sites, out, limit_min, roads, landmarks, speeds, _say, workers=workers, cache=cache, data=data)
+        points = points_of_files(areas, sites)
     else:
         raise InputError([InputProblem("travel", "no points given", "Give --case, or --areas and --sites.")])
+    how = TravelOptions(roads=roads, speeds=speeds, landmarks=landmarks, data=data, cache=cache, workers=workers, dask=dask)
+    report = make_travel(*points, out, limit_min, how, _say)
     size = f"{report.pairs:,} journeys of {report.areas:,} areas to {report.sites:,} sites within {report.limit_min:g} minutes"
     typer.echo(f"{size}: {report.method}")
     for method, error in report.mean_error_min.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,12 +13,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from geo.cluster import LOCAL, dask_executor
 from geo.estimate import estimated_blocks
 from geo.network import build_network
 from geo.roads import read_roads
 from geo.roads.speeds import load_speeds
 from geo.travel import road_journey_blocks, snap_both, snap_table
-from sufficiency.case import Case, load_case
+from sufficiency.case import Case
+from sufficiency.corridors import case_sites
+from sufficiency.tables.problems import InputError, InputProblem
 from sufficiency.travel_sources import estimate_basis, read_points, travel_classes
 
 Progress = Callable[[str], None]
@@ -50,98 +54,59 @@ class TravelReport:
     far_points: list[dict[str, object]]
 
 
-def make_travel(
-    areas_csv: Path,
-    sites_csv: Path,
-    out: Path,
-    limit_min: float,
-    roads: Path | None = None,
-    landmarks: Path | None = None,
-    speeds: str = "school_run",
-    progress: Progress | None = None,
-    *,
-    ferries: bool = True,
-    workers: int = 1,
-    cache: Path | None = None,
-    data: Path | None = None,
-) -> TravelReport:
-    """Writes one-way car journeys from areas to sites within ``limit_min`` minutes to ``out``.
+@dataclass(frozen=True)
+class TravelOptions:
+    """How journeys are found, in the words of the command line."""
 
-    ``out`` is Parquet: area_id, site_id, minutes, km, status (``road``, ``unreachable`` or ``estimated``), by area then site.
-    Along ``roads`` (.osm.pbf or OS Open Roads .gpkg) with the speed variant ``speeds``; without roads by known minutes to ``landmarks``,
-    and without those by the distance curve. ``data`` (default: the folder in SUFFICIENCY_DATA, if set) gives landmarks, rurality and coast.
-    The report is returned and written beside the matrix as ``<out>.json``. Raises InputError for bad points, ValueError for bad road files.
-    """
-    areas, sites = read_points(areas_csv, "area_id"), read_points(sites_csv, "site_id")
-    return write_travel(
-        areas, sites, out, limit_min, roads, landmarks, speeds, progress, ferries=ferries, workers=workers, cache=cache, data=data
-    )
+    roads: Path | None = None
+    """OpenStreetMap .osm.pbf or OS Open Roads .gpkg; without it journeys are estimated."""
+    speeds: str = "school_run"
+    ferries: bool = True
+    landmarks: Path | None = None
+    """Known minutes for the estimate; by default those of the data folder."""
+    data: Path | None = None
+    """Folder of published data (default: the one in SUFFICIENCY_DATA, if set): landmarks, rurality, coast."""
+    cache: Path | None = None
+    workers: int = 1
+    dask: str | None = None
+    """``local``, or the address of a scheduler whose workers see the cache folder."""
 
 
-def make_case_travel(
-    case_folder: Path,
-    out: Path,
-    limit_min: float,
-    roads: Path | None = None,
-    landmarks: Path | None = None,
-    speeds: str = "school_run",
-    progress: Progress | None = None,
-    *,
-    ferries: bool = True,
-    workers: int = 1,
-    cache: Path | None = None,
-    data: Path | None = None,
-) -> TravelReport:
-    """The same from the areas of a case to its settings on the map and the sites of its projects."""
-    case = load_case(case_folder)
+def points_of_files(areas_csv: Path, sites_csv: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Areas and sites of two CSV files (``read_points``). Raises InputError for bad points."""
+    return read_points(areas_csv, "area_id"), read_points(sites_csv, "site_id")
+
+
+def points_of_case(case: Case) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The areas of a case, with their travel class; its settings on the map and the sites of its projects."""
     areas = pd.DataFrame(case.areas[["area_id", "easting_m", "northing_m", "travel_class"]])
-    if case.level == "lsoa":
-        areas["lsoa21_code"] = areas["area_id"]
-    return write_travel(
-        areas,
-        case_sites(case),
-        out,
-        limit_min,
-        roads,
-        landmarks,
-        speeds,
-        progress,
-        ferries=ferries,
-        workers=workers,
-        cache=cache,
-        data=data,
-    )
+    return areas.assign(lsoa21_code=areas["area_id"]) if case.level == "lsoa" else areas, case_sites(case)
 
 
-def case_sites(case: Case) -> pd.DataFrame:
-    """site_id, easting_m, northing_m of the settings on the map and of the projects at new sites; a setting's own place goes first."""
-    settings = case.settings.rename(columns={"setting_id": "site_id"})
-    both = pd.concat([table[["site_id", "easting_m", "northing_m"]] for table in (settings, case.projects)], ignore_index=True)
-    return both.dropna().drop_duplicates("site_id", ignore_index=True)
-
-
-def write_travel(
+def make_travel(
     areas: pd.DataFrame,
     sites: pd.DataFrame,
     out: Path,
     limit_min: float,
-    roads: Path | None = None,
-    landmarks: Path | None = None,
-    speeds: str = "school_run",
+    how: TravelOptions | None = None,
     progress: Progress | None = None,
-    *,
-    ferries: bool = True,
-    workers: int = 1,
-    cache: Path | None = None,
-    data: Path | None = None,
 ) -> TravelReport:
-    """The same from tables: areas (area_id, easting_m, northing_m, perhaps travel_class and lsoa21_code) and sites (site_id, ...)."""
+    """Writes one-way car journeys from areas to sites within ``limit_min`` minutes to ``out``.
+
+    ``areas``: area_id, easting_m, northing_m, perhaps travel_class and lsoa21_code; ``sites``: site_id, easting_m, northing_m.
+    ``out`` is Parquet: area_id, site_id, minutes, km, status (``road``, ``unreachable`` or ``estimated``), by area then site.
+    Along roads where there is a road file; else by known minutes to landmarks, and without those by the distance curve.
+    The report is returned and written beside the matrix as ``<out>.json``. Raises InputError for options that clash, ValueError for bad
+    road files and a limit that is not above 0.
+    """
+    how = how or TravelOptions()
     if limit_min <= 0:
         raise ValueError(f"the limit must be more than 0 minutes, not {limit_min}")
-    if roads is not None:
-        blocks, notes = _by_road(areas, sites, limit_min, roads, speeds, ferries, workers, cache, progress)
+    _refuse_clashes(how)
+    if how.roads is not None:
+        blocks, notes = _by_road(areas, sites, limit_min, how, progress)
     else:
-        blocks, notes = best_estimate(areas, sites, limit_min, landmarks, data or data_folder(), progress)
+        blocks, notes = best_estimate(areas, sites, limit_min, how.landmarks, how.data or data_folder(), progress)
     pairs, unreachable = _write(blocks, out, {**notes, "limit_min": limit_min})
     report = TravelReport(limit_min=limit_min, areas=len(areas), sites=len(sites), pairs=pairs, unreachable_pairs=unreachable, **notes)  # type: ignore[arg-type]
     out.with_name(f"{out.name}.json").write_text(json.dumps(asdict(report), indent=2), encoding="utf-8")
@@ -159,7 +124,7 @@ def best_estimate(
 ) -> tuple[Iterator[pd.DataFrame], dict[str, object]]:
     """Journeys without roads, in blocks, and notes on the method and its error: landmarks where there are any, else coast, else the curve.
 
-    ``areas`` as for ``write_travel``; a column travel_class, where there is one, is kept.
+    ``areas`` as for ``make_travel``; a column travel_class, where there is one, is kept.
     """
     classes, class_source = (areas["travel_class"], "the areas") if "travel_class" in areas else travel_classes(areas, data)
     basis = estimate_basis(areas, data, landmarks)
@@ -182,19 +147,22 @@ def data_folder() -> Path | None:
     return Path(named) if named else None
 
 
+def _refuse_clashes(how: TravelOptions) -> None:
+    if how.dask is None:
+        return
+    if how.roads is None:
+        raise InputError([InputProblem("--dask", "there is no road file to search", "Give --roads; estimates need no cluster.")])
+    if how.dask != LOCAL and how.cache is None:
+        remedy = "Give --cache DIR, a folder that this machine and every worker see under the same name."
+        raise InputError([InputProblem("--dask", "workers elsewhere need a shared folder", remedy, value=how.dask)])
+
+
 def _by_road(
-    areas: pd.DataFrame,
-    sites: pd.DataFrame,
-    limit_min: float,
-    roads: Path,
-    speeds: str,
-    ferries: bool,
-    workers: int,
-    cache: Path | None,
-    progress: Progress | None,
+    areas: pd.DataFrame, sites: pd.DataFrame, limit_min: float, how: TravelOptions, progress: Progress | None
 ) -> tuple[Iterator[pd.DataFrame], dict[str, object]]:
+    roads = Path(str(how.roads))
     _say(progress, f"reading {roads.name}")
-    network = build_network(read_roads(roads), load_speeds(speeds), ferries)
+    network = build_network(read_roads(roads), load_speeds(how.speeds), how.ferries)
     _say(progress, f"{network.name}: {len(network.node_xy_m):,} junctions, {len(network.edge_from):,} edges, speeds {network.speeds}")
     on_roads = snap_both(network, areas, sites)
     far = [
@@ -213,8 +181,22 @@ def _by_road(
     }
     if far:
         _say(progress, f"{len(far)} points lie more than 1 km from a road they can join")
-    blocks = road_journey_blocks(network, areas, sites, limit_min, cache=cache, workers=workers, progress=progress, on_roads=on_roads)
-    return blocks, notes
+
+    def blocks() -> Iterator[pd.DataFrame]:
+        with nullcontext() if how.dask is None else dask_executor(how.dask, how.workers) as executor:
+            yield from road_journey_blocks(
+                network,
+                areas,
+                sites,
+                limit_min,
+                cache=how.cache,
+                workers=how.workers,
+                executor=executor,
+                progress=progress,
+                on_roads=on_roads,
+            )
+
+    return blocks(), notes
 
 
 def _write(blocks: Iterator[pd.DataFrame], out: Path, notes: dict[str, object]) -> tuple[int, int]:

@@ -12,9 +12,8 @@ import pytest
 
 from fixtures.roads import write_open_roads, write_osm_pbf
 from fixtures.tiny import tiny_case
-from sufficiency.case import save_case
 from sufficiency.tables.problems import InputError
-from sufficiency.travel_command import make_case_travel, make_travel
+from sufficiency.travel_command import TravelOptions, make_travel, points_of_case, points_of_files
 from sufficiency.travel_sources import read_landmarks
 
 NODES = pd.DataFrame({"node_id": [1, 2, 3], "easting_m": [400_000.0, 410_000, 420_000], "northing_m": [300_000.0, 300_000, 300_000]})
@@ -44,7 +43,9 @@ def test_roads_in_either_layout_make_the_matrix_and_its_report(points: tuple[Pat
     write, name = {"osm": (write_osm_pbf, "r.osm.pbf"), "open_roads": (write_open_roads, "r.gpkg")}[layout]
     roads = write(tmp_path / name, NODES, EDGES)
     said: list[str] = []
-    report = make_travel(*points, tmp_path / "out.parquet", 60, roads=roads, speeds="free_flow", progress=said.append)
+    report = make_travel(
+        *points_of_files(*points), tmp_path / "out.parquet", 60, TravelOptions(roads=roads, speeds="free_flow"), said.append
+    )
     found = pd.read_parquet(tmp_path / "out.parquet")
     assert list(found.columns) == ["area_id", "site_id", "minutes", "km", "status"]
     assert found[["area_id", "site_id"]].to_numpy().tolist() == [["A", "100"], ["A", "200"], ["B", "100"], ["B", "200"]]
@@ -60,7 +61,7 @@ def test_roads_in_either_layout_make_the_matrix_and_its_report(points: tuple[Pat
 def test_without_roads_the_report_states_the_error(points: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SUFFICIENCY_DATA", raising=False)
     points[0].write_text("id,easting_m,northing_m\n" + "".join(f"A{i:02d},{400_000 + 4_000 * i},300000\n" for i in range(12)))
-    report = make_travel(*points, tmp_path / "out.parquet", 45)
+    report = make_travel(*points_of_files(*points), tmp_path / "out.parquet", 45)
     found = pd.read_parquet(tmp_path / "out.parquet")
     assert report.pairs == len(found) > 0
     assert found["minutes"].max() <= 45
@@ -82,7 +83,9 @@ def test_landmarks_are_placed_by_the_codes_of_the_areas(tmp_path: Path, monkeypa
     areas.to_csv(tmp_path / "areas.csv", index=False)
     site = pd.DataFrame({"id": ["s"], "easting_m": [430_000.0], "northing_m": [430_000.0]})
     site.to_csv(tmp_path / "sites.csv", index=False)
-    report = make_travel(tmp_path / "areas.csv", tmp_path / "sites.csv", tmp_path / "out.parquet", 90, landmarks=file)
+    report = make_travel(
+        *points_of_files(tmp_path / "areas.csv", tmp_path / "sites.csv"), tmp_path / "out.parquet", 90, TravelOptions(landmarks=file)
+    )
     found = pd.read_parquet(tmp_path / "out.parquet").set_index("area_id")["minutes"]
     true = pd.Series(3 + 2.2 * np.hypot(*(places - 430).T), index=codes)
     assert set(found.index) >= set(true.index[true < 80])
@@ -96,25 +99,24 @@ def test_landmarks_are_placed_by_the_codes_of_the_areas(tmp_path: Path, monkeypa
 def test_every_fault_of_the_points_is_named(points: tuple[Path, Path], tmp_path: Path) -> None:
     points[0].write_text("id,easting_m,northing_m\nA,400000,300000\nA,nowhere,300000\n,300000,5300000\n")
     with pytest.raises(InputError) as caught:
-        make_travel(*points, tmp_path / "out.parquet", 45)
+        make_travel(*points_of_files(*points), tmp_path / "out.parquet", 45)
     said = str(caught.value)
     assert len(caught.value.problems) == 4
     for words in ("row 3, column id", "row 4, column id", "row 3, column easting_m", "5300000"):
         assert words in said
     points[0].write_text("id,x\nA,1\n")
     with pytest.raises(InputError, match="easting_m"):
-        make_travel(*points, tmp_path / "out.parquet", 45)
+        make_travel(*points_of_files(*points), tmp_path / "out.parquet", 45)
     points[0].write_text("id,easting_m,northing_m\nA,400000,300000\n")
     with pytest.raises(ValueError, match="limit must be more"):
-        make_travel(*points, tmp_path / "out.parquet", 0)
+        make_travel(*points_of_files(*points), tmp_path / "out.parquet", 0)
     assert not (tmp_path / "out.parquet").exists()
 
 
 def test_a_case_travels_from_its_areas_to_its_settings_and_project_sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SUFFICIENCY_DATA", raising=False)
     case = tiny_case()
-    save_case(case, tmp_path / "case")
-    report = make_case_travel(tmp_path / "case", tmp_path / "out.parquet", 75)
+    report = make_travel(*points_of_case(case), tmp_path / "out.parquet", 75)
     found = pd.read_parquet(tmp_path / "out.parquet")
     located = case.settings.dropna(subset=["easting_m"])
     assert set(found["site_id"]) == set(located["setting_id"]) | set(case.projects["site_id"])
