@@ -123,9 +123,7 @@ def permit(principal: Principal, action: Action, resource: Scoped | str) -> None
     ``resource`` is the row, or the kind (``"case"``) where there is none yet. What bears no council is its owner's alone.
     """
     if isinstance(resource, Scoped):
-        resources = noted.get()
-        if resources is not None:
-            resources.append(resource)
+        _note(resource)
         if not (sees(principal, resource.councils) or (not resource.councils and resource.owner == principal.subject)):
             raise not_found(resource.kind, resource.id)
     if not may(principal, action):
@@ -136,6 +134,7 @@ def permit(principal: Principal, action: Action, resource: Scoped | str) -> None
 def permit_councils(principal: Principal, action: Action, kind: str, councils: Collection[str]) -> None:
     """Nothing when the principal may make something for these councils; 403 otherwise. For what comes in and isn't stored yet."""
     permit(principal, action, kind)
+    _note(Scoped(kind, "", principal.subject, frozenset(councils)))
     if not sees(principal, councils):
         raise ApiError(403, "forbidden", f"The {kind} is for councils that are not all yours. Send one for your own councils only.")
 
@@ -145,3 +144,16 @@ def permit_partnership(principal: Principal, name: str, known: Collection[str]) 
     if name not in known or not covers(principal.partnerships, [name]):
         raise not_found("partnership", name)
     permit(principal, "read", "partnership")
+
+
+def permit_service(principal: Principal, kind: str) -> None:
+    """Nothing for an administrator of all councils; 403 otherwise. For what speaks of the whole service, as its metrics do."""
+    permit(principal, "administer", kind)
+    if principal.councils is not None:
+        raise ApiError(403, "forbidden", f"The {kind} speak of all councils: an administrator of all councils may read them.")
+
+
+def _note(resource: Scoped) -> None:
+    resources = noted.get()
+    if resources is not None:
+        resources.append(resource)

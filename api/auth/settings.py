@@ -55,21 +55,23 @@ class TokenSettings(BaseModel):
 
     issuer: ProviderUrl = Field(description="The provider's issuer, exactly as tokens name it in iss")
     audience: str = Field(min_length=1, description="The name of this service that tokens must carry in aud")
-    jwks_url: ProviderUrl | None = Field(None, description="Where the provider's keys are; unset: asked of the issuer (discovery)")
+    jwks_url: ProviderUrl | None = Field(default=None, description="Where the provider's keys are; unset: asked of the issuer (discovery)")
     algorithms: tuple[Algorithm, ...] = Field(
-        ("RS256", "ES256", "EdDSA", "Ed25519"), min_length=1, description="Algorithms of signatures that count"
+        default=("RS256", "ES256", "EdDSA", "Ed25519"), min_length=1, description="Algorithms of signatures that count"
     )
-    leeway_s: int = Field(30, ge=0, le=300, description="How far two clocks may differ, seconds")
-    keys_fresh_s: float = Field(600, gt=0, description="Keys older than this are fetched again, seconds")
-    keys_floor_s: float = Field(30, gt=0, description="Least time between two fetches, whatever tokens ask for, seconds")
-    keys_stale_s: float = Field(3600, gt=0, description="While the provider can't be reached, known keys count for so long, seconds")
-    roles_claim: str = Field("roles", description="Claim that holds the roles; dots lead into nested claims (realm_access.roles)")
+    leeway_s: int = Field(default=30, ge=0, le=300, description="How far two clocks may differ, seconds")
+    keys_fresh_s: float = Field(default=600, gt=0, description="Keys older than this are fetched again, seconds")
+    keys_floor_s: float = Field(default=30, gt=0, description="Least time between two fetches, whatever tokens ask for, seconds")
+    keys_stale_s: float = Field(
+        default=3600, gt=0, description="While the provider can't be reached, known keys count for so long, seconds"
+    )
+    roles_claim: str = Field(default="roles", description="Claim that holds the roles; dots lead into nested claims (realm_access.roles)")
     roles: dict[str, Role] = Field(
-        {"viewer": "viewer", "planner": "planner", "approver": "approver", "administrator": "administrator"},
+        default={"viewer": "viewer", "planner": "planner", "approver": "approver", "administrator": "administrator"},
         description="What the provider calls a role -> role here",
     )
-    councils_claim: str = Field("councils", description="Claim that holds ONS codes; * stands for all")
-    partnerships_claim: str = Field("partnerships", description="Claim that holds names of partnerships; * stands for all")
+    councils_claim: str = Field(default="councils", description="Claim that holds ONS codes; * stands for all")
+    partnerships_claim: str = Field(default="partnerships", description="Claim that holds names of partnerships; * stands for all")
 
 
 class AuthSettings(BaseModel):
@@ -77,14 +79,14 @@ class AuthSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    tokens: TokenSettings | None = Field(None, description="OpenID Connect bearer tokens")
-    api_keys: bool = Field(False, description="Accept API keys; the first is made with `python -m api keys create`")
+    tokens: TokenSettings | None = Field(default=None, description="OpenID Connect bearer tokens")
+    api_keys: bool = Field(default=False, description="Accept API keys; the first is made with `python -m api keys create`")
     secret: str | None = Field(
-        None, min_length=32, description="Keys the hashes of API keys and of the trail; unset: made once, kept in the store folder"
+        default=None, min_length=32, description="Keys the hashes of API keys and of the trail; unset: made once, kept in the store folder"
     )
-    rate_per_principal: Rate = Field("1200/minute", description="Requests of one caller")
-    rate_per_address: Rate = Field("6000/minute", description="Requests from one address, whoever asks")
-    rate_failures: Rate = Field("20/minute", description="Failed attempts to say who one is, from one address")
+    rate_per_principal: Rate = Field(default="1200/minute", description="Requests of one caller")
+    rate_per_address: Rate = Field(default="6000/minute", description="Requests from one address, whoever asks")
+    rate_failures: Rate = Field(default="20/minute", description="Failed attempts to say who one is, from one address")
 
     @property
     def required(self) -> bool:

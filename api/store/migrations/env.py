@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from alembic import context
 
-from api.store.models import Base, UtcDateTime
+from api.auth.models import TrailRow
+from api.store.models import UtcDateTime
 
 
 def as_written(kind: str, item: Any, _: Any) -> str | Literal[False]:
@@ -14,6 +15,6 @@ def as_written(kind: str, item: Any, _: Any) -> str | Literal[False]:
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
 
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata, render_item=as_written)
+context.configure(connection=context.config.attributes["connection"], target_metadata=TrailRow.metadata, render_item=as_written)
 with context.begin_transaction():
     context.run_migrations()
