@@ -8,6 +8,7 @@ A case is saved as a folder and read back identically:
     areas.parquet      GeoParquet with the areas' shapes (or points)
     pupils, placements, travel   .parquet
     councils, settings, pools, projects, funds, suitability   .csv
+    transfers, shares, borders, reductions, high_needs, pins, equity   .csv, only where they have rows
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from sufficiency.assumptions import Assumptions, default_assumptions, read_overrides
 from sufficiency.tables.problems import InputError, InputProblem
-from sufficiency.tables.read import read_table, validate_table
-from sufficiency.tables.schemas import ACADEMIC_YEAR, FINANCIAL_YEAR, SCHEMAS
+from sufficiency.tables.read import empty_table, read_table, validate_table
+from sufficiency.tables.schemas import ACADEMIC_YEAR, FINANCIAL_YEAR, OPTIONAL, SCHEMAS
 from sufficiency.terms import academic_year
 
 PARQUET = frozenset({"areas", "pupils", "placements", "travel"})
@@ -79,6 +80,13 @@ class Case:
     funds: pd.DataFrame
     travel: pd.DataFrame
     suitability: pd.DataFrame
+    transfers: pd.DataFrame = field(default_factory=partial(empty_table, "transfers"))
+    shares: pd.DataFrame = field(default_factory=partial(empty_table, "shares"))
+    borders: pd.DataFrame = field(default_factory=partial(empty_table, "borders"))
+    reductions: pd.DataFrame = field(default_factory=partial(empty_table, "reductions"))
+    high_needs: pd.DataFrame = field(default_factory=partial(empty_table, "high_needs"))
+    pins: pd.DataFrame = field(default_factory=partial(empty_table, "pins"))
+    equity: pd.DataFrame = field(default_factory=partial(empty_table, "equity"))
     assumptions: Assumptions = field(default_factory=default_assumptions)
     sources: tuple[Source, ...] = ()
     totals: dict[str, Any] = field(default_factory=dict)
@@ -87,6 +95,8 @@ class Case:
     """What was derived, and by which rule: printed with every plan."""
     disclosure: str = "open"
     """``open`` (published data only) or ``protected`` (any person-level input)."""
+    perspective: str = "exchequer"
+    """Whose cost counts (``terms.PERSPECTIVES``): set by a request, not stored with the case."""
 
     @property
     def base_year(self) -> str:
@@ -108,7 +118,7 @@ def save_case(case: Case, folder: Path) -> None:
         for name, table in case.tables.items():
             if name in PARQUET:
                 table.to_parquet(work / file_of(name), index=False)
-            else:
+            elif len(table) or name not in OPTIONAL:
                 table.to_csv(work / file_of(name), index=False)
         (work / "case.toml").write_text(tomli_w.dumps(_description(case)), encoding="utf-8")
         (work / "assumptions.toml").write_text(tomli_w.dumps(case.assumptions.changed()), encoding="utf-8")
@@ -223,6 +233,8 @@ def _read_totals(path: Path) -> dict[str, Any]:
 
 def _read_case_table(folder: Path, name: str) -> pd.DataFrame:
     path = folder / file_of(name)
+    if name in OPTIONAL and not path.is_file():
+        return empty_table(name)
     if not path.is_file():
         raise InputError([InputProblem(path.name, "file is missing", f"Write {path.name} as docs/data-dictionary.md describes it.")])
     return read_table(path, name)

@@ -5,14 +5,20 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from solver.backends import NAMES as BACKENDS
 from sufficiency.assumptions import default_assumptions
 from sufficiency.case import Case
+from sufficiency.requests import budgets, equity, pins
+from sufficiency.requests.budgets import with_budgets, with_pooling, with_top_slice
+from sufficiency.requests.equity import with_equity
+from sufficiency.requests.pins import pin_problems, with_pins
+from sufficiency.suitability import with_version
 from sufficiency.tables.problems import InputError, InputProblem
+from sufficiency.terms import PERSPECTIVES
 
 
 @dataclass(frozen=True)
@@ -33,11 +39,41 @@ class PlanRequest:
     """Whether to show the saving at other displacement shares and tails."""
     assumptions: dict[str, Any] = field(default_factory=dict)
     """Overrides by dotted name."""
+    suitability: str | None = None
+    """Version of suitability.csv; None = the newest."""
+    perspective: str = "exchequer"
+    """Whose cost counts: ``terms.PERSPECTIVES``."""
+    pooling: str | None = None
+    """``partnership``: councils of a partnership may share their capital."""
+    top_slice: dict[str, Any] = field(default_factory=dict)
+    """``share`` of every grant held back, and the ``councils`` (in deficit) that may draw on it."""
+    pins: tuple[dict[str, Any], ...] = ()
+    """Rows of the table ``pins``."""
+    budgets: tuple[dict[str, Any], ...] = ()
+    """``fund``, ``financial_year`` and ``amount_gbp`` or ``change_gbp``."""
+    equity: tuple[dict[str, Any], ...] = ()
+    """Rows of the table ``equity``."""
 
     def applied_to(self, case: Case) -> Case:
-        """The case with the request's years and assumptions. Raises InputError for unknown names."""
+        """The case with all that is asked for. Raises InputError with every fault of the request against the case."""
+        problems: list[InputProblem] = []
         assumptions = case.assumptions.override(self.assumptions, "the request", "request")
-        return replace(case, assumptions=assumptions, academic_years=case.academic_years[: self.years])
+        case = replace(case, assumptions=assumptions, academic_years=case.academic_years[: self.years], perspective=self.perspective)
+        case = _collected(problems, case, lambda case: with_version(case, self.suitability))
+        case = _collected(problems, case, lambda case: with_top_slice(case, self.top_slice))
+        case = _collected(problems, case, lambda case: with_budgets(case, self.budgets))
+        case = _collected(problems, case, lambda case: with_pooling(case, self.pooling))
+        case = with_equity(with_pins(case, self.pins), self.equity)
+        problems += pin_problems(case)
+        if problems:
+            raise InputError(problems)
+        return case
+
+    def changes(self) -> dict[str, Any]:
+        """What the request changes in a case beside years and assumptions: kept with the plan, so that it can be audited."""
+        names = ("suitability", "perspective", "pooling", "top_slice", "pins", "budgets", "equity")
+        given = asdict(self)
+        return {name: given[name] for name in names if given[name] != getattr(PlanRequest(), name)}
 
 
 def read_request(path: Path) -> PlanRequest:
@@ -62,9 +98,24 @@ def checked_request(given: Mapping[str, Any], file: str) -> PlanRequest:
             default_assumptions().override(given["assumptions"], "the request", file)
         except InputError as error:
             problems += error.problems
+    for name, faults in (("pins", pins.faults), ("budgets", budgets.faults), ("equity", equity.faults)):
+        if name in given and RULES[name].holds(given[name]):
+            problems += faults(given[name], file)
+    if isinstance(given.get("top_slice"), dict):
+        problems += budgets.top_slice_faults(given["top_slice"], file)
     if problems:
         raise InputError(problems)
-    return PlanRequest(**given)
+    lists = {name: tuple(dict(row) for row in given[name]) for name in ("pins", "budgets", "equity") if name in given}
+    return PlanRequest(**{**given, **lists})
+
+
+def _collected(problems: list[InputProblem], case: Case, change: Callable[[Case], Case]) -> Case:
+    """The changed case; when the change raises InputError, its problems join the list and the case stays."""
+    try:
+        return change(case)
+    except InputError as error:
+        problems.extend(error.problems)
+        return case
 
 
 @dataclass(frozen=True)
@@ -88,6 +139,10 @@ def _count(value: Any) -> bool:
     return _whole(value) and value >= 1
 
 
+def _rows(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(row, Mapping) for row in value)
+
+
 RULES: Final[Mapping[str, _Rule]] = {
     "gap": _Rule(_number, "must be a number above 0", "E.g. gap = 0.01"),
     "time_limit_s": _Rule(_number, "must be a number of seconds above 0", "E.g. time_limit_s = 600"),
@@ -99,6 +154,17 @@ RULES: Final[Mapping[str, _Rule]] = {
     "sensitivity": _Rule(lambda value: isinstance(value, bool), "must be true or false", "E.g. sensitivity = false"),
     "assumptions": _Rule(
         lambda value: isinstance(value, dict), "must be a table", 'Head it [assumptions]; below, e.g. "costs.state_special" = 27000'
+    ),
+    "suitability": _Rule(lambda value: isinstance(value, str), "must be a version of suitability.csv", 'E.g. suitability = "2026"'),
+    "perspective": _Rule(lambda value: value in PERSPECTIVES, "no such perspective", f"One of {', '.join(PERSPECTIVES)}."),
+    "pooling": _Rule(lambda value: value == "partnership", "no such pooling", 'Write pooling = "partnership", or leave it out.'),
+    "top_slice": _Rule(
+        lambda value: isinstance(value, dict), "must be a table", 'Head it [top_slice]; below, share = 0.05 and councils = ["E10000003"]'
+    ),
+    "pins": _Rule(_rows, "must be a list of tables", 'Head each [[pins]]; below, project_id = "..." and wish = "must"'),
+    "budgets": _Rule(_rows, "must be a list of tables", "Head each [[budgets]]; below, fund, financial_year and amount_gbp"),
+    "equity": _Rule(
+        _rows, "must be a list of tables", 'Head each [[equity]]; below, by = "council", measure = "unmet", within_share = 0.1'
     ),
 }
 """Setting -> what it must be: every field of PlanRequest."""

@@ -104,6 +104,49 @@ PROJECT_KINDS: Final[dict[str, str]] = {
     "ap_expansion": "Expansion of an AP school",
     "new_ap": "New AP school",
     "improvement": "Improvement of existing places",
+    "free_school": "Free school built by the Department",
+    "cash_per_place": "Cash per place instead of a free school",
+}
+
+FUND_KINDS: Final[dict[str, str]] = {
+    "grant": "High needs capital grant",
+    "ap_pot": "Pot for alternative provision",
+    "regional_pool": "Regional pool",
+    "borrowing": "Council borrowing",
+    "developer": "Developer contributions",
+    "top_slice": "National top-slice for councils in deficit",
+    "council": "The council's own capital",
+    "department": "The Department's own programme (free schools)",
+}
+
+BUSINESS_CASES: Final[dict[str, str]] = {
+    "SOC": "Strategic outline case",
+    "OBC": "Outline business case",
+    "FBC": "Full business case",
+}
+
+WISHES: Final[dict[str, str]] = {
+    "must": "Must be built",
+    "must_not": "Must not be built",
+    "not_before": "Not before a year",
+    "at_least": "Must be built with at least so many places",
+}
+
+EQUITY_GROUPS: Final[dict[str, str]] = {
+    "deprivation": "Fifths of areas by deprivation",
+    "rurality": "Rural areas and all others",
+    "council": "Councils of residence",
+}
+
+EQUITY_MEASURES: Final[dict[str, str]] = {
+    "unmet": "Share of pupils without a place",
+    "minutes": "Mean journey",
+}
+
+PERSPECTIVES: Final[dict[str, str]] = {
+    "exchequer": "All public money",
+    "council": "The council's cash: grants are free, borrowing is repaid",
+    "social": "All public money, carers' time and carbon",
 }
 
 STATUSES: Final[dict[str, str]] = {

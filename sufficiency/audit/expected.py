@@ -76,7 +76,7 @@ class Expected:
     base: BasePupils
     pools: PoolFacts
     suits: Bools
-    """(kinds, C) suitability of a kind of provision for group and severity, and for the route."""
+    """(kinds, C) suitability of a kind of provision for group, severity and phase, and for the route."""
     journey_keys: Ints
     """Sorted: area x number of sites + site."""
     journey_minutes: Floats
@@ -245,15 +245,23 @@ def _place_costs(case: Case, kind: Ints, own: Floats) -> Floats:
 
 
 def _suits(case: Case) -> Bools:
-    """(kinds, C) a kind that suits group and severity; the irreducible share goes to independent kinds only."""
-    table = case.suitability[case.suitability["suitable"]]
-    allowed = set(zip(table["kind"], table["need_group"], table["severity"], strict=True))
+    """(kinds, C) a kind that suits group, severity and phase; the irreducible share goes to independent kinds only.
+
+    The newest version of the table holds; a row of a phase overrides the row for any phase.
+    """
+    table = case.suitability[case.suitability["version"] == case.suitability["version"].max()]
+    rows = table[["kind", "need_group", "severity", "phase", "suitable"]].itertuples(index=False, name=None)
+    rules = {row[:4]: row[4] for row in rows}
+
+    def allowed(kind: str, group: str, severity: str, phase: str) -> bool:
+        return bool(rules.get((kind, group, severity, phase), rules.get((kind, group, severity, "any"), False)))
+
     return np.array(
         [
             [
-                (kind, group, severity) in allowed and (route == "any" or kind in INDEPENDENT_KINDS)
+                allowed(kind, group, severity, phase) and (route == "any" or kind in INDEPENDENT_KINDS)
                 for group in GROUPS
-                for _ in PHASE_CODES
+                for phase in PHASE_CODES
                 for severity, route in BANDS
             ]
             for kind in KINDS

@@ -31,6 +31,7 @@ from sufficiency.sources.boundaries import councils as all_councils
 from sufficiency.sources.ehc_plans import ENGLAND
 from sufficiency.sources.files import find, provenance
 from sufficiency.sources.small_areas import lsoas
+from sufficiency.suitability import suited_projects
 from sufficiency.tables.problems import InputError, InputProblem
 from sufficiency.tables.read import read_table
 from sufficiency.terms import GROUP_OF_NEED, academic_year, financial_year, start_of
@@ -99,10 +100,12 @@ def build_case(
     settings = case_settings(supply, pools, councils_of_case)
 
     say("candidate projects")
+    suitability = suitability_table()
     if own_projects is None:
         first_year = financial_year(start_of(about.academic_years[0]))
         everyone = pd.concat([supply.placed, supply.unlocated.assign(setting_id=None)], ignore_index=True)
-        projects = candidate_projects(codes, msoas, supply.settings, register, everyone, first_year, assumptions)
+        candidates = candidate_projects(codes, msoas, supply.settings, register, everyone, first_year, assumptions)
+        projects = suited_projects(candidates, suitability)
     else:
         projects = own_projects
 
@@ -128,7 +131,7 @@ def build_case(
         projects=validated("projects", _with_known_pools(projects, pools, str(projects_file))),
         funds=validated("funds", funds),
         travel=validated("travel", travel),
-        suitability=suitability_table(),
+        suitability=suitability,
         assumptions=assumptions,
         sources=tuple(_sources(data, projects_file, forecast=ahead is not None)),
         totals={"published": _of_case(published, codes), "completed": _of_case(completed, codes)},

@@ -4,6 +4,10 @@ State special schools serve every plan. Resourced provision and SEN units serve 
 severe learning difficulty are placed in one, so that no group is shut out, but only the few bases designated for it take it.
 Independent and non-maintained special schools serve every plan. AP serves pupils without a plan, and of those with one SEMH in both bands
 (63 % of the plans in AP) and the moderate band of the others, who are there today.
+
+Versions: 2023 (units and resourced provision are no place for severe learning difficulty; AP is no lasting place for complex SEMH) and 2026
+(inclusion bases serve the moderate band of every group; AP as it is used today). Both are readings of the intent, not the text of the
+National Standards, which the data does not hold: marked assumed, and editable.
 """
 
 from __future__ import annotations

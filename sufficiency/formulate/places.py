@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from solver.problem import EXISTING, NEW, OUTSIDE, Pools
 from sufficiency.case import Case
 from sufficiency.demand_classes import DemandClasses
+from sufficiency.suitability import suited
 from sufficiency.tables.problems import InputError, InputProblem
 from sufficiency.terms import INDEPENDENT_KINDS, split_codes, start_of
 
@@ -102,7 +103,7 @@ def held_by_base(case: Case, demand: DemandClasses, pools: pd.DataFrame, base: p
 
 def accepts_of(case: Case, demand: DemandClasses, pools: pd.DataFrame) -> NDArray[np.bool_]:
     """(C, P) group and phase listed, kind suitable, route respected."""
-    suits = {(row.kind, row.need_group, row.severity) for row in case.suitability.itertuples() if row.suitable}
+    suits = suited(case)
     result = np.zeros((len(demand.classes), len(pools)), bool)
     groups = [set(split_codes(cell)) for cell in pools["need_groups"]]
     phases = [set(split_codes(cell)) for cell in pools["phases"]]
@@ -112,7 +113,7 @@ def accepts_of(case: Case, demand: DemandClasses, pools: pd.DataFrame) -> NDArra
             result[c, i] = (
                 row.need_group in groups[i]
                 and row.phase in phases[i]
-                and (kind, row.need_group, row.severity) in suits
+                and (kind, row.need_group, row.severity, row.phase) in suits
                 and (row.route == "any" or kind in INDEPENDENT_KINDS)
             )
     return result

@@ -13,7 +13,7 @@ from sufficiency.case import Description, file_of
 from sufficiency.tables.checks import CHECKS
 from sufficiency.tables.plan_schemas import PLAN_SCHEMAS
 from sufficiency.tables.read import MAY_BE_EMPTY, rule_in_words
-from sufficiency.tables.schemas import SCHEMAS, Table
+from sufficiency.tables.schemas import OPTIONAL, SCHEMAS, Table
 
 WRITTEN: Final = "<!-- Written by `make docs` from the code. Change the code, not this file. -->\n"
 TYPES: Final = {"float64": "number", "int64": "whole number", "bool": "true or false"}
@@ -25,6 +25,11 @@ CODES: Final[dict[str, dict[str, str]]] = {
     "Phases": terms.PHASE_NAMES,
     "Kinds of provision": terms.SETTING_KINDS,
     "Kinds of project": terms.PROJECT_KINDS,
+    "Kinds of fund": terms.FUND_KINDS,
+    "Stages of a business case": terms.BUSINESS_CASES,
+    "Wishes of a pin": terms.WISHES,
+    "Groups of an equity floor": terms.EQUITY_GROUPS,
+    "Measures of an equity floor": terms.EQUITY_MEASURES,
     "Statuses of a figure": terms.STATUSES,
 }
 
@@ -44,6 +49,7 @@ def data_dictionary() -> str:
         ),
         "## Tables of a case\n",
         *(_table_section(f"{name} (`{file_of(name)}`)", schema, name in MAY_BE_EMPTY) for name, schema in SCHEMAS.items()),
+        f"A case need not have {', '.join(f'`{name}`' for name in SCHEMAS if name in OPTIONAL)}: a file that is absent means no rows.\n",
         "## Tables of a plan\n",
         "The plan itself stands at the top of its folder, the same tables for the counterfactual (committed projects only) in\n"
         "`counterfactual/` and for the rule of thumb (cheapest GBP per place first) in `rule/`.\n",
@@ -111,6 +117,11 @@ def _column_row(name: str, column: Any) -> list[str]:
     rules = [rule_in_words(rule).removeprefix("must be ") for rule in column.checks]
     if column.nullable:
         rules.append("may be empty")
+    default = column.metadata["default"]
+    if default is not None:
+        rules.append(f"left out or empty: {str(default).lower() if isinstance(default, bool) else default}")
+    elif column.metadata["optional"]:
+        rules.append("may be left out")
     return [f"`{name}`", _sentence(column.description), TYPES.get(str(column.dtype), "text"), column.metadata["unit"], "; ".join(rules)]
 
 

@@ -17,11 +17,11 @@ import pandas as pd
 
 from sufficiency.tables.delimited import read_text_cells
 from sufficiency.tables.problems import InputError, InputProblem, problems_at_rows
-from sufficiency.tables.schemas import ACADEMIC_YEAR, FINANCIAL_YEAR, SCHEMAS
+from sufficiency.tables.schemas import ACADEMIC_YEAR, FINANCIAL_YEAR, OPTIONAL, SCHEMAS
 from sufficiency.terms import start_of
 
 YEAR_LIKE = re.compile(f"{ACADEMIC_YEAR}|{FINANCIAL_YEAR}")
-MAY_BE_EMPTY = frozenset({"placements", "projects", "funds"})
+MAY_BE_EMPTY = frozenset({"placements", "projects", "funds"}) | OPTIONAL
 """Tables without a single row make sense: nobody placed yet, no options, no money."""
 
 
@@ -48,7 +48,7 @@ def validate_table(table: pd.DataFrame, name: str, file: str) -> pd.DataFrame:
 def _conform(table: pd.DataFrame, name: str, file: str) -> pd.DataFrame:
     schema = SCHEMAS[name].to_schema()
     geometry = table["geometry"] if name == "areas" and "geometry" in table.columns else None
-    plain = table if geometry is None else pd.DataFrame(table.drop(columns="geometry"))
+    plain = _with_defaults(table if geometry is None else pd.DataFrame(table.drop(columns="geometry")), schema.columns)
     problems = _column_problems(plain, schema.columns, file)
     clean: dict[str, pd.Series[Any]] = {}
     for column, declared in schema.columns.items():
@@ -70,6 +70,24 @@ def _conform(table: pd.DataFrame, name: str, file: str) -> pd.DataFrame:
         geometry = gpd.GeoSeries(points)
     areas: pd.DataFrame = gpd.GeoDataFrame(result, geometry=geometry.reset_index(drop=True))
     return areas
+
+
+def empty_table(name: str) -> pd.DataFrame:
+    """Table ``name`` without a row, in the types of its schema."""
+    columns = SCHEMAS[name].to_schema().columns
+    return pd.DataFrame({column: _cast(pd.Series([], dtype=object), str(declared.dtype)) for column, declared in columns.items()})
+
+
+def _with_defaults(table: pd.DataFrame, declared: dict[str, Any]) -> pd.DataFrame:
+    """Columns that may be left out are added, and empty cells filled where the column has a default."""
+    filled: dict[str, Any] = {}
+    for name, column in declared.items():
+        default = column.metadata["default"]
+        if name not in table.columns and column.metadata["optional"]:
+            filled[name] = pd.Series(default, index=table.index, dtype=object)
+        elif name in table.columns and default is not None and table[name].isna().any():
+            filled[name] = table[name].astype(object).where(table[name].notna(), default)
+    return table.assign(**filled) if filled else table
 
 
 def _column_problems(table: pd.DataFrame, declared: dict[str, Any], file: str) -> list[InputProblem]:
@@ -156,6 +174,8 @@ def rule_in_words(rule: Any) -> str:
             return "must be an academic year like 2022/23"
         case "str_matches" if limits["pattern"] == FINANCIAL_YEAR:
             return "must be a financial year like 2022-23"
+        case "str_matches" if r"\d" in limits["pattern"]:
+            return "must be a year like 2022/23 (academic) or 2022-23 (financial), or any where the description says so"
         case "str_matches":
             codes = limits["pattern"].removeprefix("^(?:").split(")")[0].split("|")
             return f"must be codes joined by |, each one of: {', '.join(codes)}"

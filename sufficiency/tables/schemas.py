@@ -13,6 +13,10 @@ import pandera.pandas as pa
 from pandera.typing import Series
 
 from sufficiency.terms import (
+    BUSINESS_CASES,
+    EQUITY_GROUPS,
+    EQUITY_MEASURES,
+    FUND_KINDS,
     NEED_GROUPS,
     NEEDS,
     PHASES,
@@ -21,6 +25,7 @@ from sufficiency.terms import (
     SEVERITIES,
     STATUSES,
     STREAMS,
+    WISHES,
 )
 
 ACADEMIC_YEAR: Final = r"^\d{4}/\d{2}$"
@@ -28,9 +33,14 @@ FINANCIAL_YEAR: Final = r"^\d{4}-\d{2}$"
 PRIVATE: Final = frozenset({"unlocated_independent", "unlocated_ap"})
 
 
-def column(description: str, unit: str = "text", **checks: Any) -> Any:
-    """A pandera field with the description and unit that the data dictionary prints."""
-    return pa.Field(description=description, metadata={"unit": unit}, **checks)
+def column(description: str, unit: str = "text", default: Any = None, **checks: Any) -> Any:
+    """A pandera field with the description and unit that the data dictionary prints.
+
+    A column with a ``default``, or a nullable one added ``later``, may be left out of a file; the default also stands for its empty cells.
+    """
+    later = checks.pop("later", False)
+    metadata = {"unit": unit, "default": default, "optional": later or default is not None}
+    return pa.Field(description=description, metadata=metadata, **checks)
 
 
 def codes(allowed: dict[str, Any] | frozenset[str]) -> str:
@@ -137,7 +147,7 @@ class Projects(Table):
     project_id: Series[str] = column("Id of the project", "id", unique=True)
     name: Series[str] = column("Name that a planner knows it by")
     kind: Series[str] = column("Kind of project", "code", isin=list(PROJECT_KINDS))
-    effect: Series[str] = column("What it does to places", "code", isin=["add", "convert", "replace", "improve"])
+    effect: Series[str] = column("What it does to places", "code", isin=["add", "convert", "replace", "improve", "grant"])
     site_id: Series[str] = column("Setting where it is built, or an id of a new site", "id")
     council_code: Series[str] = column("Council that would pay", "ONS code")
     easting_m: Series[float] = column("Location", "m, EPSG:27700", in_range={"min_value": 0, "max_value": 700_000})
@@ -152,17 +162,38 @@ class Projects(Table):
     cost_per_place_gbp: Series[float] = column("Capital per place, before optimism bias", "GBP per place, price base of the case", ge=0)
     stage_cost_gbp: Series[float] = column("Fixed capital of each later stage, before optimism bias", "GBP, price base of the case", ge=0)
     max_stages: Series[int] = column("In how many stages it may open; 1 = all at once", "stages", in_range={"min_value": 1, "max_value": 4})
-    optimism_bias: Series[float] = column("Added to capital: 0.24 adds 24 %", "share", in_range={"min_value": 0, "max_value": 2})
+    optimism_bias: Series[float] = column("Added to capital: 0.24 adds 24 %; empty = that of the business case's stage, else of its kind", "share", nullable=True, in_range={"min_value": 0, "max_value": 2})
+    business_case: Series[str] = column("Stage of its business case; empty = none", "code", nullable=True, later=True, isin=list(BUSINESS_CASES))
+    price_area: Series[str] = column("Where the prices hold: local, or England (then times the region's location factor)", "code", default="local", isin=["local", "England"])
     lead_time_years: Series[int] = column("Years from the April of the start to the September of opening", "years", in_range={"min_value": 0, "max_value": 10})
     earliest_start: Series[str] = column("First financial year in which it can start", "year", str_matches=FINANCIAL_YEAR)
+    build_years: Series[float] = column("Years under construction before the opening; empty = the whole lead time", "years", nullable=True, later=True, in_range={"min_value": 0, "max_value": 10})
     spend_profile: Series[str] = column("Share of capital by financial year from the start, summing to 1", "shares joined by |")
+    ramp_up: Series[str] = column("Share of the places that is open in the first, second, ... year; the last holds from then on", "shares joined by |", default="1")
+    expires_after_years: Series[float] = column("Years for which temporary places take entrants, then they run off with their pupils; empty = permanent", "years", nullable=True, later=True, in_range={"min_value": 1, "max_value": 40})
+    least_use_share: Series[float] = column("Least share of the open places in use once it has settled", "share", default=0.0, in_range={"min_value": 0, "max_value": 1})
+    most_use_share: Series[float] = column("Share of the places that may be filled in a planned year", "share", default=1.0, in_range={"min_value": 0.5, "max_value": 1})
+    viable_pupils: Series[float] = column("Fewest pupils for which it is worth running once it has settled", "pupils", default=0.0, ge=0)
+    viable_after_years: Series[int] = column("Years after the opening in which it settles", "years", default=0, in_range={"min_value": 0, "max_value": 10})
+    disruption_places: Series[float] = column("Places of from_pool_id lost while it is built", "places", default=0.0, ge=0)
+    disruption_years: Series[int] = column("Academic years before the opening in which they are lost", "years", default=0, in_range={"min_value": 0, "max_value": 10})
     life_years: Series[int] = column("Useful life (40 buildings, 10 temporary)", "years", in_range={"min_value": 1, "max_value": 80})
     place_cost_gbp_per_year: Series[float] = column("Running cost of one filled place; empty = the default of its provision", "GBP per pupil per year", nullable=True, in_range={"min_value": 1_000, "max_value": 400_000})
     from_pool_id: Series[str] = column("Pool whose places it converts, replaces or keeps; empty when it adds", "id", nullable=True)
     places_removed: Series[float] = column("Places of that pool that end when it opens", "places", ge=0)
     places_kept: Series[float] = column("Places at risk of that pool that it keeps (improvement)", "places", ge=0)
+    overcrowding_places: Series[float] = column("Pupils by which that pool may run fuller once improved", "places", default=0.0, ge=0)
+    places_improved: Series[float] = column("Places of that pool that from then on serve the project's need groups and phases at its running cost (improvement)", "places", default=0.0, ge=0)
+    wheelchair_access: Series[bool] = column("Improved places also take pupils with sensory and physical needs", "true or false", default=False)
     exclusive_group: Series[str] = column("At most one project of a group is built; empty = none", "id", nullable=True)
     prerequisite: Series[str] = column("Project that must open no later; empty = none", "id", nullable=True)
+    prerequisite_lag_years: Series[int] = column("Years by which the prerequisite opens earlier", "years", default=0, in_range={"min_value": 0, "max_value": 10})
+    parent: Series[str] = column("Setting that runs a satellite, or the project that opens it (then a prerequisite); empty = none", "id", nullable=True, later=True)
+    bundle: Series[str] = column("Projects of a bundle are built all or none; empty = none", "id", nullable=True, later=True)
+    grant_fund: Series[str] = column("Fund that receives a grant when it starts (cash instead of a free school); empty = none", "id", nullable=True, later=True)
+    grant_places: Series[float] = column("Places for which the grant is paid", "places", default=0.0, ge=0)
+    grant_gbp_per_place: Series[float] = column("Grant per place", "GBP per place, price base of the case", default=0.0, ge=0)
+    grant_profile: Series[str] = column("Share of the grant by financial year from the start, summing to 1", "shares joined by |", default="1")
     decision: Series[str] = column("Already decided?", "code", isin=["open", "committed", "forbidden"])
     committed_places: Series[float] = column("Places of a committed project; empty = not committed", "places", nullable=True, ge=0)
     committed_start: Series[str] = column("Start of a committed project; empty = not committed", "year", nullable=True, str_matches=FINANCIAL_YEAR)
@@ -174,6 +205,9 @@ class Funds(Table):
 
     fund_id: Series[str] = column("Id of the fund", "id")
     programme: Series[str] = column("Programme it belongs to")
+    kind: Series[str] = column("Where the money comes from", "code", default="grant", isin=list(FUND_KINDS))
+    interest_rate: Series[float] = column("Real rate of interest (borrowing)", "share per year", default=0.0, in_range={"min_value": 0, "max_value": 0.5})
+    term_years: Series[int] = column("Years over which it is repaid (borrowing)", "years", default=25, in_range={"min_value": 1, "max_value": 60})
     councils: Series[str] = column("Councils that may draw on it", "ONS codes joined by |")
     financial_year: Series[str] = column("Financial year of the allocation", "year", str_matches=FINANCIAL_YEAR)
     amount_gbp: Series[float] = column("Allocation", "GBP, price base of the case", ge=0)
@@ -199,15 +233,20 @@ class Travel(Table):
 
 
 class Suitability(Table):
-    """What serves whom: which kind of provision suits which need group and severity."""
+    """What serves whom, by version of the rules: which kind of provision suits which need group, severity and phase.
 
+    Acceptance, tailored lists, projects and the audit read this table and no other. A request picks the version; the newest is the default.
+    """
+
+    version: Series[str] = column("Version of the rules", default="2026")
     kind: Series[str] = column("Kind of provision", "code", isin=list(SETTING_KINDS))
     need_group: Series[str] = column("Need group", "code", isin=list(NEED_GROUPS))
     severity: Series[str] = column("Severity band", "code", isin=list(SEVERITIES))
+    phase: Series[str] = column("Phase; any = all that have no row of their own", "code", default="any", isin=[*PHASES, "any"])
     suitable: Series[bool] = column("Whether the provision suits the pupil", "true or false")
 
     class Config:
-        unique = ["kind", "need_group", "severity"]
+        unique = ["version", "kind", "need_group", "severity", "phase"]
 
 
 class Councils(Table):
@@ -218,6 +257,100 @@ class Councils(Table):
     region_name: Series[str] = column("Region of England")
     unlocated_km: Series[float] = column("Mean journey to an unlocated independent place", "km, one way", ge=0)
     unlocated_minutes: Series[float] = column("Mean journey to an unlocated independent place", "minutes, one way", ge=0)
+    partnership: Series[str] = column("Partnership that may pool capital; empty = none", nullable=True, later=True)
+    most_building: Series[float] = column("Most projects under construction at a time; empty = no limit", "projects", nullable=True, later=True, ge=0)
+
+
+class Transfers(Table):
+    """Money that may move from one fund to another (virement, pooling)."""
+
+    from_fund: Series[str] = column("Fund that gives", "id")
+    to_fund: Series[str] = column("Fund that takes", "id")
+    financial_year: Series[str] = column("Financial year; any = every year", "year or any", default="any", str_matches=r"^(?:any|\d{4}-\d{2})$")
+    limit_gbp: Series[float] = column("Most that may move in the year; empty = no limit", "GBP, price base of the case", nullable=True, ge=0)
+    note: Series[str] = column("Why", nullable=True, later=True)
+
+    class Config:
+        unique = ["from_fund", "to_fund", "financial_year"]
+
+
+class Shares(Table):
+    """Least payments for some kinds of project over all years: at least the amount + the share of all that the funds pay."""
+
+    label: Series[str] = column("Name of the rule, as reports give it", unique=True)
+    funds: Series[str] = column("Funds that it counts; any = all", "ids joined by |", default="any")
+    kinds: Series[str] = column("Project kinds that have to receive it", "codes", str_matches=codes(PROJECT_KINDS))
+    councils: Series[str] = column("Councils that it counts; any = all", "ONS codes joined by |", default="any")
+    share: Series[float] = column("Least share of all payments", "share", default=0.0, in_range={"min_value": 0, "max_value": 1})
+    amount_gbp: Series[float] = column("Least amount", "GBP, price base of the case", default=0.0, ge=0)
+
+
+class Borders(Table):
+    """Agreed caps of placements across council borders, in state provision."""
+
+    home_council: Series[str] = column("Council of residence", "ONS code")
+    provider_council: Series[str] = column("Council where the places stand", "ONS code")
+    academic_year: Series[str] = column("Academic year; any = every year", "year or any", default="any", str_matches=r"^(?:any|\d{4}/\d{2})$")
+    most_pupils: Series[float] = column("Most pupils at a time, those of the base January included", "pupils", ge=0)
+    note: Series[str] = column("Agreement it rests on", nullable=True, later=True)
+
+    class Config:
+        unique = ["home_council", "provider_council", "academic_year"]
+
+
+class Reductions(Table):
+    """Outreach (AP tier 1) and support bases that keep pupils out of placed demand. Entered, not chosen by the plan."""
+
+    reduction_id: Series[str] = column("Id", "id", unique=True)
+    name: Series[str] = column("Name of the outreach or base")
+    council_code: Series[str] = column("Council whose pupils it helps", "ONS code")
+    need_group: Series[str] = column("Need group", "code", isin=list(NEED_GROUPS))
+    phases: Series[str] = column("Phases", "codes", str_matches=codes(PHASES))
+    first_year: Series[str] = column("First academic year of full effect", "year", str_matches=ACADEMIC_YEAR)
+    capacity: Series[float] = column("Pupils that it supports at a time", "pupils", ge=0)
+    elasticity: Series[float] = column("Placed pupils fewer per pupil supported", "pupils per pupil", in_range={"min_value": 0, "max_value": 1})
+    most_share: Series[float] = column("Largest share of placed pupils that all reductions together may take away", "share", in_range={"min_value": 0, "max_value": 1})
+    gbp_per_year: Series[float] = column("What it costs", "GBP per year, price base of the case", ge=0)
+
+
+class HighNeeds(Table):
+    """The high needs block of councils, to see what a plan does to it."""
+
+    council_code: Series[str] = column("Council", "ONS code")
+    financial_year: Series[str] = column("Financial year", "year", str_matches=FINANCIAL_YEAR)
+    block_gbp: Series[float] = column("High needs block after recoupment and transfers between blocks", "GBP, price base of the case", ge=0)
+    other_spend_gbp: Series[float] = column("High needs spending that is not for placed pupils (mainstream top-up, services)", "GBP, price base of the case", default=0.0)
+    deficit_brought_forward_gbp: Series[float] = column("Deficit at the start of the council's first year; empty in later years", "GBP, price base of the case", nullable=True, later=True)
+    deficit_programme: Series[str] = column("Safety Valve, Delivering Better Value, ...; empty = none", nullable=True, later=True)
+
+    class Config:
+        unique = ["council_code", "financial_year"]
+
+
+class PinsTable(Table):
+    """What the planner insists on: projects that must or must not be built, not before a year, or in at least a size."""
+
+    project_id: Series[str] = column("Project", "id")
+    wish: Series[str] = column("What is asked", "code", isin=list(WISHES))
+    year: Series[str] = column("must: start by this financial year or open by this academic year; not_before: the same, not earlier", "year", nullable=True, later=True, str_matches=r"^\d{4}[-/]\d{2}$")
+    places: Series[float] = column("at_least: places", "places", nullable=True, later=True, gt=0)
+    note: Series[str] = column("Why", nullable=True, later=True)
+    author: Series[str] = column("Who asks", nullable=True, later=True)
+    date: Series[str] = column("When it was asked", nullable=True, later=True)
+
+    class Config:
+        unique = ["project_id", "wish"]
+
+
+class Equity(Table):
+    """How far a group may fall behind the average of the case."""
+
+    by: Series[str] = column("What groups areas", "code", isin=list(EQUITY_GROUPS))
+    measure: Series[str] = column("What is compared", "code", isin=list(EQUITY_MEASURES))
+    within_share: Series[float] = column("How far above the average a group may be: 0.1 allows 10 %", "share", in_range={"min_value": 0, "max_value": 5})
+
+    class Config:
+        unique = ["by", "measure"]
 
 
 SCHEMAS: Final[dict[str, type[Table]]] = {
@@ -231,5 +364,14 @@ SCHEMAS: Final[dict[str, type[Table]]] = {
     "funds": Funds,
     "travel": Travel,
     "suitability": Suitability,
+    "transfers": Transfers,
+    "shares": Shares,
+    "borders": Borders,
+    "reductions": Reductions,
+    "high_needs": HighNeeds,
+    "pins": PinsTable,
+    "equity": Equity,
 }
 """Table name -> schema. The file of a table in a case folder bears its name."""
+OPTIONAL: Final = frozenset({"transfers", "shares", "borders", "reductions", "high_needs", "pins", "equity"})
+"""Tables that a case folder need not have: absent means empty."""

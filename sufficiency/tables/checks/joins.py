@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from sufficiency.case import file_of
+from sufficiency.suitability import groups_suited, kinds_without_rule
 from sufficiency.tables.checks.evidence import Evidence, Findings, largest, records
 from sufficiency.tables.problems import InputProblem
 from sufficiency.tables.schemas import PRIVATE
@@ -108,14 +109,20 @@ def designations_fit(evidence: Evidence) -> Findings:
         remedy = "Add the group or phase to the pool in pools.csv, or place the pupils elsewhere."
         message = "pupils are in a pool that is not designated for their need group and phase"
         yield from evidence.problems("placements", broken, message, remedy, "pool_id", shown, level="warning")
-    ruled = set(case.suitability[["kind", "need_group"]].itertuples(index=False, name=None))
     of_pools = evidence.pools.dropna(subset=["kind"])[["kind", "need_groups"]].rename(columns={"kind": "provision"})
     designated = pd.concat([of_pools, case.projects[["provision", "need_groups"]]]).drop_duplicates()
     wanted = {(row["provision"], group) for row in records(designated) for group in split_codes(row["need_groups"])}
-    for kind, group in sorted(wanted - ruled):
+    for kind, group in kinds_without_rule(case.suitability, wanted):
         message = "no rule says whether this kind of provision suits this need group"
         remedy = "Add a row for each severity, true or false."
         yield InputProblem(file_of("suitability"), message, remedy, column="kind, need_group", value=f"{kind}, {group}")
+    unsuited = [
+        not set(split_codes(groups)) <= set(groups_suited(case.suitability, provision, split_codes(groups)))
+        for provision, groups in zip(case.projects["provision"], case.projects["need_groups"], strict=True)
+    ]
+    message, remedy = "is designated for a need group that its provision suits in no severity", "Correct need_groups, or suitability.csv."
+    broken = pd.Series(unsuited, index=case.projects.index, dtype=bool)
+    yield from evidence.problems("projects", broken, message, remedy, "need_groups", level="warning")
 
 
 def locations_fit(evidence: Evidence) -> Findings:

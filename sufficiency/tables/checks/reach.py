@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from sufficiency.case import file_of
+from sufficiency.suitability import serves
 from sufficiency.tables.checks.evidence import Evidence, Findings, NotRun
 from sufficiency.tables.checks.joins import offers
 from sufficiency.tables.problems import InputProblem
@@ -133,5 +134,10 @@ def _suitable_offers(evidence: Evidence) -> pd.DataFrame:
     both = pd.concat([pools, projects.rename(columns={"site_id": "site"})], ignore_index=True)
     offered = offers(both.assign(id=both.index))
     offered = offered.assign(kind=offered["id"].map(both["provision"]), site=offered["id"].map(both["site"]))
-    suits = case.suitability.loc[case.suitability["suitable"], ["kind", "need_group"]].drop_duplicates()
-    return offered.merge(suits, on=["kind", "need_group"])[["site", "need_group", "phase"]].rename(columns={"site": "id"}).drop_duplicates()
+    rules = serves(case.suitability)
+    suits = rules.loc[rules["suitable"], ["kind", "need_group", "phase"]].drop_duplicates()
+    return (
+        offered.merge(suits, on=["kind", "need_group", "phase"])[["site", "need_group", "phase"]]
+        .rename(columns={"site": "id"})
+        .drop_duplicates()
+    )

@@ -1,0 +1,1 @@
+"""The parts of a request that change a case: pins, budgets, equity floors."""
