@@ -126,9 +126,9 @@ class Gate:
             ):
                 try:
                     await to_thread.run_sync(self._remember, deed_of(scope, principal, resources, message))
-                except Exception:
+                except Exception as failure:
                     replaced = True
-                    log.exception("the audit trail could not be written")
+                    log.error("the audit trail could not be written", error=type(failure).__name__)
                     error = ApiError(
                         503, "trail-away", "The audit trail can't be written, so this is not answered.", headers={"Retry-After": "5"}
                     )

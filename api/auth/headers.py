@@ -51,6 +51,7 @@ def add_headers(headers: MutableHeaders, scope: Scope) -> None:
     headers.setdefault("Content-Security-Policy", PAGE_POLICY if page else DATA_POLICY)
     if "principal" in scope.get("state", {}):
         headers.setdefault("Cache-Control", "private, no-cache" if "etag" in headers else "no-store")
-        headers.add_vary_header("Authorization")
+        if "authorization" not in headers.get("vary", "").lower():
+            headers.add_vary_header("Authorization")
     if scope.get("scheme") == "https":
         headers.setdefault("Strict-Transport-Security", STRICT_TRANSPORT)
