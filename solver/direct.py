@@ -9,10 +9,10 @@ import numpy as np
 
 from solver.backends.protocol import Backend, Limits, ModelSolution
 from solver.decomposition.master import no_decisions
-from solver.formulation import MONEY, Core, build_core
+from solver.formulation import MONEY, Core, beside_flows, build_core
 from solver.linear_model import ModelArrays
-from solver.pricing import Arcs, all_arcs, displacement_share
-from solver.problem import Floats, Ints, Problem
+from solver.pricing import Arcs, all_arcs, displacement_share, flow_measures
+from solver.problem import Ints, Problem
 from solver.result import Decisions, Flows, Solution, Termination
 from solver.strengthen import strong_bound
 
@@ -69,31 +69,42 @@ def solve_direct(
         lower=min(bound, solved.objective) / MONEY,
         decisions=decisions,
         flows=Flows(arcs.origin[used], arcs.cls[used], arcs.entry[used], arcs.pool[used], amount[used]),
-        overflow=_values(core.overflow, x),
-        latent=_values(core.latent, x),
-        payment=_values(core.payment, x) / MONEY,
-        carried=_values(core.carried, x) / MONEY,
+        beside=beside_flows(core, x),
         capacity_price=np.maximum(0.0, -duals[core.capacity_row]) / MONEY,
     )
 
 
 def place_entrants(core: Core, arcs: Arcs) -> Ints:
-    """Every cell's entrants go somewhere: sum over pools of flow = entrants. Flows use capacity while they stay."""
+    """Those who are there go somewhere or wait: sum over pools of flow + wait = entrants + survival x wait of the period before.
+
+    Flows take places while they stay.
+    """
     problem, model = core.problem, core.model
-    demand = problem.demand
+    demand, pools = problem.demand, len(problem.pools.labels)
     flow = model.add_columns("flow", len(arcs.origin), cost=arcs.cost * MONEY)
     key = np.ravel_multi_index((arcs.origin, arcs.cls, arcs.entry), demand.entrants.shape)
     cells, position = np.unique(key, return_inverse=True)
     amount = demand.entrants.ravel()[cells]
     rows = model.add_rows("entrants", len(cells), lower=amount, upper=amount)
     model.add_entries(rows[position], flow, 1.0)
-    placed = np.nonzero(arcs.pool < len(problem.pools.labels))[0]
+    goes_on = np.nonzero((arcs.pool == pools) & (arcs.entry + 1 < len(problem.periods)))[0]
+    model.add_entries(rows[position[goes_on] + 1], flow[goes_on], -demand.survival[arcs.cls[goes_on]])
+    placed = np.nonzero(arcs.pool < pools)[0]
+    use = demand.use[arcs.cls[placed], arcs.entry[placed]]
+    model.add_entries(core.capacity_row[arcs.pool[placed]], flow[placed, None], use)
     stay = demand.stay[arcs.cls[placed], arcs.entry[placed]]
-    model.add_entries(core.capacity_row[arcs.pool[placed]], flow[placed, None], stay)
     share = displacement_share(problem)[arcs.cls[placed], arcs.pool[placed]]
     row = core.displacement_row[demand.origin_owner[arcs.origin[placed]], demand.class_family[arcs.cls[placed]]]
     arc, period = np.nonzero((row >= 0) & (share > 0)[:, None] & (stay > 0))
     model.add_entries(row[arc, period], flow[placed[arc]], (share[:, None] * stay)[arc, period])
+    if problem.quotas is not None:
+        group = problem.quotas.pool_group[arcs.pool[placed]]
+        row = np.where((group >= 0)[:, None], core.limits.quota_row[demand.origin_owner[arcs.origin[placed]], group], -1)
+        arc, period = np.nonzero((row >= 0) & (use > 0))
+        model.add_entries(row[arc, period], flow[placed[arc]], use[arc, period])
+    if problem.measures is not None:
+        each = flow_measures(problem, Flows(arcs.origin, arcs.cls, arcs.entry, arcs.pool, np.ones(len(flow))))
+        model.add_entries(core.limits.measure_row[:, None], flow, each)
     return flow
 
 
@@ -114,14 +125,10 @@ def _patient(limits: Limits) -> Limits:
     return replace(limits, seconds=max(limits.seconds, PATIENCE_SECONDS), interrupted=None)
 
 
-def _values(columns: Ints, x: Floats) -> Floats:
-    return np.where(columns >= 0, np.maximum(0.0, x[np.maximum(columns, 0)]), 0.0)
-
-
 def _nothing(problem: Problem, termination: Termination) -> Solution:
     starts = np.zeros(len(problem.options.start_option), np.int64)
     none = np.zeros(0, np.int64)
     return Solution(
         termination, np.inf, -np.inf, Decisions(starts, starts, starts), Flows(none, none, none, none, np.zeros(0)),
-        np.zeros_like(problem.pools.capacity), np.zeros(0), np.zeros(0), np.zeros(0), np.zeros_like(problem.pools.capacity),
+        beside_flows(build_core(problem), None), np.zeros_like(problem.pools.capacity),
     )  # fmt: skip

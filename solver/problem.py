@@ -7,8 +7,9 @@ Index sets and letters used throughout the solver:
     l owners (L): who answers for an origin, a pool and an option
     h families (H): classes that share one displacement limit
 
-A cell (z, c, v) is the demand of class c at origin z that enters in period v. It chooses one pool
-and stays: ``stay[c, v, t]`` of it is still there in period t >= v and 0 before.
+A cell (z, c, v) is the demand of class c at origin z that enters in period v, with those who waited
+from the period before. It chooses one pool and stays (``stay[c, v, t]`` of it is still there in period
+t >= v and 0 before), or waits for a period without a place.
 Amounts are in the caller's unit of demand, money in one currency; ``weight`` discounts periods.
 """
 
@@ -20,6 +21,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from solver.requirements import Crews, Grants, Measures, Pins, Quotas, Shares, Transfers, Viability, Worlds
 
 if TYPE_CHECKING:
     from solver.pricing import Reach
@@ -48,6 +51,13 @@ class Demand:
     """(C,) share of a period's users who are still there in the next."""
     unmet_cost: Floats
     """(C,) weight of one unit without a place for one period."""
+    load: Floats | None = None
+    """(C,) places that one unit takes; None = 1."""
+
+    @cached_property
+    def use(self) -> Floats:
+        """(C, T, T) places that a unit placed in period v takes in period t."""
+        return self.stay if self.load is None else self.stay * self.load[:, None, None]
 
     @cached_property
     def stay(self) -> Floats:
@@ -159,6 +169,22 @@ class Options:
     """(K, F) undiscounted spending by budget year."""
     module_spend: Floats
     stage_spend: Floats
+    fill: Floats | None = None
+    """(K, T) share of a module's places that is open in each period (ramp-up, expiry); None = all from opening on."""
+    disrupted: Floats | None = None
+    """(K, T) further places of the source pool lost while it is built; None = none."""
+
+    def open_share(self, periods: int) -> Floats:
+        """(K, T) share of a module's places that is open in each period."""
+        if self.fill is not None:
+            return self.fill
+        return (self.start_opens[:, None] <= np.arange(periods)[None, :]).astype(float)
+
+    def taken(self, periods: int) -> Floats:
+        """(K, T) places that a start takes from its source pool: removed less kept once open, and disruption."""
+        after = self.start_opens[:, None] <= np.arange(periods)[None, :]
+        change: Floats = (self.removed - self.kept)[self.start_option][:, None] * after
+        return change if self.disrupted is None else change + self.disrupted
 
 
 @dataclass(frozen=True)
@@ -172,6 +198,8 @@ class Funds:
     """(G, L, kinds) whether the fund may pay for an owner's options of a kind."""
     carry_share: Floats
     """(G, F) share of the money in hand that may go into the next year."""
+    payment_cost: Floats | None = None
+    """(G, F) cost of one unit paid by a fund, beside the cost of the options; None = none."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +221,15 @@ class Problem:
     funds: Funds
     constant: float = 0.0
     """Cost that no decision changes (users of before the first period)."""
+    pins: Pins | None = None
+    crews: Crews | None = None
+    viability: Viability | None = None
+    transfers: Transfers | None = None
+    shares: Shares | None = None
+    grants: Grants | None = None
+    quotas: Quotas | None = None
+    measures: Measures | None = None
+    worlds: Worlds | None = None
 
     def __post_init__(self) -> None:
         origins, classes, periods = len(self.demand.origins), len(self.demand.classes), len(self.periods)
@@ -227,10 +264,69 @@ class Problem:
                 raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
             if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
                 raise ValueError(f"{name} holds values that are not finite")
+        self._check_parts()
         if (self.demand.entrants < 0).any():
             raise ValueError("entrants must not be negative")
         if self.links.pool.size and not 0 <= self.links.pool.min() <= self.links.pool.max() < pools:
             raise ValueError("a link names a pool that does not exist")
+
+    def _check_parts(self) -> None:
+        """Shapes of the optional parts."""
+        options, starts, years = len(self.options.labels), len(self.options.start_option), len(self.years)
+        owners, periods, funds = len(self.owners), len(self.periods), len(self.funds.labels)
+        worlds = len(self.worlds.labels) if self.worlds else 1
+        shapes: dict[str, tuple[NDArray[np.generic] | None, tuple[int, ...]]] = {
+            "load": (self.demand.load, (len(self.demand.classes),)),
+            "fill": (self.options.fill, (starts, periods)),
+            "disrupted": (self.options.disrupted, (starts, periods)),
+            "payment cost": (self.funds.payment_cost, (funds, years)),
+        }
+        if self.pins:
+            shapes |= {"must": (self.pins.must, (options,)), "lag": (self.pins.lag, (options,)), "bundle": (self.pins.bundle, (options,))}
+        if self.crews:
+            shapes |= {"building": (self.crews.building, (starts, years)), "crew limit": (self.crews.limit, (owners, years))}
+        if self.viability:
+            shapes |= {"least use": (self.viability.least, (options,)), "settle": (self.viability.settle, (options,))}
+        if self.transfers:
+            shapes["transfer limit"] = (self.transfers.limit, (len(self.transfers.source), years))
+        if self.grants:
+            shapes["grants"] = (self.grants.amount, (starts, years))
+        if self.shares:
+            named = len(self.shares.labels)
+            shapes |= {"share funds": (self.shares.funds, (named, funds)), "share": (self.shares.share, (named,))}
+        if self.quotas:
+            groups = int(self.quotas.pool_group.max(initial=-1)) + 1
+            shapes["quota limit"] = (self.quotas.limit, (owners, max(groups, self.quotas.limit.shape[1]), periods))
+        if self.measures:
+            shapes["measure weight"] = (self.measures.weight, (len(self.measures.labels), len(self.demand.origins)))
+        for name, (array, shape) in shapes.items():
+            if array is not None and array.shape != shape:
+                raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
+        for name, size in (("origins", len(self.demand.origins)), ("pools", len(self.pools.labels)), ("owners", owners)):
+            if size % worlds:
+                raise ValueError(f"{size} {name} can't be laid out in {worlds} worlds")
+
+    def _world_weight(self, size: int) -> Floats:
+        return np.ones(size) if self.worlds is None else np.repeat(self.worlds.weight, size // len(self.worlds.labels))
+
+    @cached_property
+    def origin_weight(self) -> Floats:
+        """(Z,) probability of the world of each origin."""
+        return self._world_weight(len(self.demand.origins))
+
+    @cached_property
+    def pool_weight(self) -> Floats:
+        """(P,) probability of the world of each pool."""
+        return self._world_weight(len(self.pools.labels))
+
+    @cached_property
+    def owner_weight(self) -> Floats:
+        """(L,) probability of the world of each owner."""
+        return self._world_weight(len(self.owners))
+
+    def pool_copies(self, pool: Ints) -> Ints:
+        """(W, n) these pools of the first world in each world."""
+        return np.asarray(pool)[None, :] if self.worlds is None else self.worlds.copies(pool, len(self.pools.labels))
 
     @cached_property
     def reach(self) -> Reach:

@@ -45,6 +45,28 @@ class Decisions:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """What is decided beside options and flows."""
+
+    overflow: Floats
+    """(P, T) users above places"""
+    latent: Floats
+    """(P, H, T) users from beyond the demand in new pools"""
+    shortfall: Floats
+    """(P, T) users missing for the least use of new pools"""
+    payment: Floats
+    """(G, L, kinds, F)"""
+    carried: Floats
+    """(G, F)"""
+    transfer: Floats
+    """(V, F) money moved between funds"""
+    over_quota: Floats
+    """(L, groups, T) places above the quotas"""
+    over_measure: Floats
+    """(R,) by how much each measure is above its limit"""
+
+
+@dataclass(frozen=True)
 class Progress:
     """One line of the log: seconds since the start, best plan and proven bound so far."""
 
@@ -65,14 +87,7 @@ class Solution:
     """No solution costs less."""
     decisions: Decisions
     flows: Flows
-    overflow: Floats
-    """(P, T)"""
-    latent: Floats
-    """(J, H, T)"""
-    payment: Floats
-    """(G, L, kinds, F)"""
-    carried: Floats
-    """(G, F)"""
+    beside: Beside
     capacity_price: Floats
     """(P, T) what one more place would save with the same options (dual of the linear programme of the flows)."""
     log: tuple[Progress, ...] = field(default=())

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from solver.decomposition.ascent import opened_places
 from solver.problem import NEW
 from solver.result import Flows, Solution
+from sufficiency.access import access_table
 from sufficiency.finance import residual_credit
 from sufficiency.formulate import STATE_KINDS, UNLOCATED, Formulation, base_yearly_costs
 from sufficiency.plan import PlanTables
@@ -55,13 +57,14 @@ def plan_tables(formulation: Formulation, solution: Solution) -> PlanTables:
     latent = _latent(formulation, solution)
     tables = {
         "projects": _projects(formulation, solution),
-        "places": _places(formulation, stays, formulation.places + net, latent, opened),
+        "places": (places := _places(formulation, stays, formulation.places + net, latent, opened)),
         "placements": _placements(formulation, stays, unmet=False),
         "unmet": _placements(formulation, stays, unmet=True),
         "needs": _needs(formulation, stays, latent),
         "funding": _funding(formulation, solution),
         "payments": _payments(formulation, solution),
         "travel": _travel(formulation, stays),
+        "access": _access(formulation, places),
         "costs": _costs(formulation, solution, stays, latent, formulation.places + net),
     }
     typed = {name: PLAN_SCHEMAS[name].validate(table.reset_index(drop=True)) for name, table in tables.items()}
@@ -69,16 +72,25 @@ def plan_tables(formulation: Formulation, solution: Solution) -> PlanTables:
 
 
 def tidy(formulation: Formulation, flows: Flows) -> Flows:
-    """Flows without dust: each cell's remaining flows are scaled so that they sum to its entrants."""
-    entrants = formulation.problem.demand.entrants
-    cell = np.ravel_multi_index((flows.origin, flows.cls, flows.entry), entrants.shape)
-    whole = entrants.ravel()
-    largest = np.zeros(whole.size)
+    """Flows without dust: what remains of a cell is scaled so that it sums to those who enter or have waited."""
+    demand = formulation.problem.demand
+    cell = np.ravel_multi_index((flows.origin, flows.cls, flows.entry), demand.entrants.shape)
+    largest = np.zeros(demand.entrants.size)
     np.maximum.at(largest, cell, flows.amount)
     keep = (flows.amount > SMALLEST_FLOW) | (flows.amount >= largest[cell])
-    total = np.bincount(cell[keep], flows.amount[keep], whole.size)
-    amount = flows.amount[keep] * (whole / np.where(total > 0, total, 1.0))[cell[keep]]
-    return Flows(flows.origin[keep], flows.cls[keep], flows.entry[keep], flows.pool[keep], amount)
+    flows = Flows(flows.origin[keep], flows.cls[keep], flows.entry[keep], flows.pool[keep], flows.amount[keep])
+    amount, waiting = flows.amount.copy(), np.zeros(demand.entrants.shape[:2])
+    for year in range(demand.entrants.shape[2]):
+        rows = np.nonzero(flows.entry == year)[0]
+        at = (flows.origin[rows], flows.cls[rows])
+        present, total = demand.entrants[:, :, year] + waiting, np.zeros_like(waiting)
+        np.add.at(total, at, amount[rows])
+        amount[rows] *= (present / np.where(total > 0, total, 1.0))[at]
+        waits = flows.pool[rows] == len(formulation.pools)
+        waiting = np.zeros_like(waiting)
+        np.add.at(waiting, (flows.origin[rows[waits]], flows.cls[rows[waits]]), amount[rows[waits]])
+        waiting *= demand.survival
+    return replace(flows, amount=amount)
 
 
 def _stays(formulation: Formulation, flows: Flows) -> _Stays:
@@ -92,7 +104,9 @@ def _stays(formulation: Formulation, flows: Flows) -> _Stays:
     area, cls, pool = np.unravel_index(keys, shape)
     entrants = np.zeros((len(keys), periods))
     np.add.at(entrants, (flow_row, flows.entry), flows.amount)
-    from_entry = np.einsum("rv,rvt->rt", entrants, problem.demand.stay[cls])
+    # who waits is without a place for one year and counts again in the next
+    waits = (pool == pools)[:, None]
+    from_entry = np.where(waits, entrants, np.einsum("rv,rvt->rt", entrants, problem.demand.stay[cls]))
     pupils = from_entry.copy()
     years = np.arange(1, periods + 1)
     np.add.at(pupils, base_row, base["pupils"].to_numpy(float)[:, None] * formulation.demand.retention[base["cls"]][:, None] ** years)
@@ -128,22 +142,14 @@ def _journeys(formulation: Formulation, area: Ints, cls: Ints, pool: Ints) -> tu
 def _opened(formulation: Formulation, solution: Solution) -> tuple[NDArray[np.bool_], Floats]:
     """Projects that are built, and (P, T) places they add to or take from each pool."""
     options, decisions = formulation.problem.options, solution.decisions
-    added = np.zeros_like(formulation.places)
     built = np.zeros(len(options.labels), bool)
-    for k in np.nonzero((decisions.start > 0) | (decisions.stage > 0))[0]:
-        j, opens = options.start_option[k], options.start_opens[k]
-        built[j] = True
-        if options.pool[j] >= 0:
-            added[options.pool[j], opens:] += options.module[j] * decisions.modules[k]
-        if options.source_pool[j] >= 0 and decisions.start[k] > 0:
-            added[options.source_pool[j], opens:] += options.kept[j] - options.removed[j]
-    return built, added
+    built[options.start_option[(decisions.start > 0) | (decisions.stage > 0)]] = True
+    return built, opened_places(formulation.problem, decisions)
 
 
 def _latent(formulation: Formulation, solution: Solution) -> Floats:
-    """(J, H, T) latent users, no dust."""
-    shape = (len(formulation.problem.options.labels), *formulation.problem.displacement.floor.shape[1:])
-    latent = solution.latent if solution.latent.shape == shape else np.zeros(shape)
+    """(P, H, T) latent users, no dust."""
+    latent = solution.beside.latent
     return np.where(latent > SMALLEST_FLOW, latent, 0.0)
 
 
@@ -185,13 +191,11 @@ def _places(formulation: Formulation, stays: _Stays, places: Floats, latent: Flo
     pools = formulation.pools
     options = formulation.problem.options
     used = _by_pool(formulation, stays.pool, stays.pupils)
-    drawn = np.zeros_like(used)
-    for j in np.nonzero(options.pool >= 0)[0]:
-        drawn[options.pool[j]] += latent[j].sum(axis=0)
+    drawn = latent.sum(axis=1)
     shown = (~pools["is_new"]).to_numpy(copy=True)
     shown[options.pool[built & (options.pool >= 0)]] = True
     i, t = np.nonzero(np.broadcast_to(shown[:, None], used.shape))
-    over = np.maximum(0.0, used + drawn - places)
+    over = np.maximum(0.0, _taken(formulation, stays) + drawn - places)
     return pd.DataFrame(
         {
             "academic_year": np.array(formulation.case.academic_years, object)[t],
@@ -213,6 +217,12 @@ def _by_pool(formulation: Formulation, pool: Ints, pupils: Floats) -> Floats:
     result = np.zeros((len(formulation.pools) + 1, pupils.shape[1]))
     np.add.at(result, pool, pupils)
     return result[:-1]
+
+
+def _taken(formulation: Formulation, stays: _Stays) -> Floats:
+    """(P, T) places that pupils take."""
+    load = formulation.problem.demand.load
+    return _by_pool(formulation, stays.pool, stays.pupils if load is None else stays.pupils * load[stays.cls, None])
 
 
 def _placements(formulation: Formulation, stays: _Stays, *, unmet: bool) -> pd.DataFrame:
@@ -251,7 +261,7 @@ def _needs(formulation: Formulation, stays: _Stays, latent: Floats) -> pd.DataFr
     kind = np.append(formulation.pools["kind"].to_numpy(object), "unmet")[stays.pool]
     new = np.append(formulation.problem.pools.role == NEW, [False])[stays.pool]
     drawn = np.zeros_like(formulation.problem.displacement.floor)
-    np.add.at(drawn, formulation.problem.options.owner, latent)
+    np.add.at(drawn, formulation.problem.pools.owner, latent)
     columns = {"demand": _grid(formulation, stays, stays.pupils)}
     columns |= {name: _grid(formulation, stays, stays.pupils, kind == name) for name in SETTING_KINDS}
     columns["unmet"] = _grid(formulation, stays, stays.pupils, stays.pool == pools)
@@ -288,6 +298,13 @@ def _travel(formulation: Formulation, stays: _Stays) -> pd.DataFrame:
     }
     _quantiles(formulation, stays, located, columns)
     return _council_table(formulation, columns, pupils > 1e-9)
+
+
+def _access(formulation: Formulation, places: pd.DataFrame) -> pd.DataFrame:
+    """Pupils with a suitable place in reach, whatever their class."""
+    demand = formulation.demand
+    by_family = np.stack([demand.demand[:, demand.classes["family"] == f].sum(axis=1) for f in range(len(demand.families))], axis=1)
+    return access_table(formulation.case, places, pd.Index(demand.areas["area_id"]), demand.families, by_family)
 
 
 def _quantiles(formulation: Formulation, stays: _Stays, located: NDArray[np.bool_], columns: dict[str, Floats]) -> None:
@@ -338,7 +355,7 @@ def _funding(formulation: Formulation, solution: Solution) -> pd.DataFrame:
 
 def _paid(solution: Solution) -> Floats:
     """(G, L, kinds, F) payments in GBP, no dust."""
-    return np.where(solution.payment > 0.005, solution.payment, 0.0)
+    return np.where(solution.beside.payment > 0.005, solution.beside.payment, 0.0)
 
 
 def _payments(formulation: Formulation, solution: Solution) -> pd.DataFrame:
@@ -362,7 +379,7 @@ def _costs(formulation: Formulation, solution: Solution, stays: _Stays, latent: 
     placed = stays.pool < pools
     state = np.isin(kind, list(STATE_KINDS))
     net = latent.sum(axis=(0, 1)) * case.assumptions.number("displacement.latent_net_cost")
-    over = np.maximum(0.0, _by_pool(formulation, stays.pool, stays.pupils) + _drawn(formulation, latent) - places)
+    over = np.maximum(0.0, _taken(formulation, stays) + latent.sum(axis=1) - places)
     yearly: list[tuple[str, Floats, bool, bool]] = [
         ("state_places", stays.place[state] @ stays.pupils[state], True, True),
         ("independent_places", _line(stays.place, stays.pupils, placed & ~state & (kind != "unlocated_ap")), True, True),
@@ -394,20 +411,9 @@ def _line(each: Floats, pupils: Floats, which: NDArray[np.bool_]) -> Floats:
     return result
 
 
-def _drawn(formulation: Formulation, latent: Floats) -> Floats:
-    """(P, T) latent users by pool."""
-    result = np.zeros_like(formulation.places)
-    options = formulation.problem.options
-    has_pool = options.pool >= 0
-    np.add.at(result, options.pool[has_pool], latent[has_pool].sum(axis=1))
-    return result
-
-
 def _latent_revenue(formulation: Formulation, latent: Floats) -> Floats:
     """(T,) what latent users' places cost above their place in mainstream, GBP a year."""
-    options = formulation.problem.options
-    place = np.where((options.pool >= 0)[:, None], formulation.place_cost.T[np.maximum(options.pool, 0)], 0.0)
-    extra = place - formulation.case.assumptions.number("displacement.mainstream_cost")
+    extra = formulation.place_cost.T - formulation.case.assumptions.number("displacement.mainstream_cost")
     result: Floats = (latent * extra[:, :, None]).sum(axis=(0, 1))
     return result
 

@@ -118,14 +118,14 @@ def is_payable(problem: Problem, decisions: Decisions) -> bool:
 
 
 def places(problem: Problem, decisions: Decisions) -> tuple[Floats, Floats, Floats]:
-    """(P, T) capacity and overflow limit, (J, T) opened places, under these decisions."""
+    """(P, T) capacity, overflow limit and opened places, under these decisions."""
     options = problem.options
     capacity, limit = problem.pools.capacity.copy(), problem.pools.overflow_limit.copy()
-    opened = np.zeros((len(options.labels), len(problem.periods)))
+    opened = np.zeros_like(capacity)
     for k, j in enumerate(options.start_option):
         for t in range(int(options.start_opens[k]), len(problem.periods)):
-            opened[j, t] += options.module[j] * decisions.modules[k]
             if options.pool[j] >= 0:
+                opened[options.pool[j], t] += options.module[j] * decisions.modules[k]
                 capacity[options.pool[j], t] += options.module[j] * decisions.modules[k]
             if options.source_pool[j] >= 0 and decisions.start[k]:
                 capacity[options.source_pool[j], t] += options.kept[j] - options.removed[j]
@@ -139,20 +139,29 @@ def option_cost(problem: Problem, decisions: Decisions) -> float:
 
 
 def arc_costs(problem: Problem) -> dict[tuple[int, int, int, int], float]:
-    """Cost of a unit's whole stay by (origin, class, entry, pool); pool P is unmet."""
+    """Cost of a unit's whole stay by (origin, class, entry, pool); pool P is one period's wait."""
     demand, links, pools = problem.demand, problem.links, problem.pools
     costs: dict[tuple[int, int, int, int], float] = {}
-    for z, c, v in np.argwhere(demand.entrants > 0).tolist():
+    for z, c, v in np.ndindex(demand.entrants.shape):
+        if demand.entrants[z, c, : v + 1].sum() == 0:
+            continue
         years = sum(problem.weight[t] * demand.survival[c] ** (t - v) for t in range(v, len(problem.periods)))
-        costs[z, c, v, len(pools.labels)] = float(years * demand.unmet_cost[c])
+        world = probability(problem, z, len(demand.origins))
+        costs[z, c, v, len(pools.labels)] = float(world * problem.weight[v] * demand.unmet_cost[c])
         for a in range(links.start[z], links.start[z + 1]):
             p = int(links.pool[a])
             if pools.accepts[c, p] and links.minutes[a] <= links.class_reach[c]:
                 late = max(0.0, links.minutes[a] - links.class_limit[c])
-                costs[z, c, v, p] = float(
-                    years * (links.class_factor[c] * links.cost[a] + links.excess_cost * late + pools.unit_cost[c, p])
-                )
+                yearly = links.class_factor[c] * links.cost[a] + links.excess_cost * late + pools.unit_cost[c, p]
+                costs[z, c, v, p] = float(world * years * yearly)
     return costs
+
+
+def probability(problem: Problem, position: int, size: int) -> float:
+    """Of the world in which an origin, pool or owner stands."""
+    if problem.worlds is None:
+        return 1.0
+    return float(problem.worlds.weight[position * len(problem.worlds.labels) // size])
 
 
 class FlowProgramme:
@@ -161,7 +170,7 @@ class FlowProgramme:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.arcs = arc_costs(problem)
-        demand, pools, options = problem.demand, problem.pools, problem.options
+        demand, pools = problem.demand, problem.pools
         self.displaced = problem.displacement
         periods = range(len(problem.periods))
         columns: list[float] = list(self.arcs.values())
@@ -171,6 +180,8 @@ class FlowProgramme:
         for column, (z, c, v, p) in enumerate(self.arcs):
             cells[z, c, v][column] = 1.0
             if p == len(pools.labels):
+                if v + 1 < len(problem.periods):
+                    cells[z, c, v + 1][column] = -float(demand.survival[c])
                 continue
             counts = {OUTSIDE: 1.0, NEW: float(self.displaced.share[demand.class_family[c]])}.get(int(pools.role[p]), 0.0)
             for t in periods:
@@ -186,17 +197,16 @@ class FlowProgramme:
                 columns.append(float(pools.overflow_cost * problem.weight[t]))
         self.latent_of: dict[tuple[int, int], dict[int, float]] = defaultdict(dict)
         limit: dict[tuple[int, int, int], dict[int, float]] = defaultdict(dict)
-        for j, p in enumerate(options.pool):
-            if p < 0 or pools.role[p] != NEW:
-                continue
+        for p in np.nonzero(pools.role == NEW)[0].tolist():
             for h in range(len(problem.families)):
                 if not pools.accepts[demand.class_family == h, p].any():
                     continue
                 for t in periods:
-                    capacity[int(p), t][len(columns)] = 1.0
-                    self.latent_of[j, t][len(columns)] = 1.0
-                    limit[int(options.owner[j]), h, t][len(columns)] = 1.0
-                    floor[int(options.owner[j]), h, t][len(columns)] = float(self.displaced.share[h])
+                    owner = int(pools.owner[p])
+                    capacity[p, t][len(columns)] = 1.0
+                    self.latent_of[p, t][len(columns)] = 1.0
+                    limit[owner, h, t][len(columns)] = 1.0
+                    floor[owner, h, t][len(columns)] = float(self.displaced.share[h])
                     columns.append(float(self.displaced.latent_cost * problem.weight[t]))
         self.cost = np.array(columns)
         self.cells = _matrix(cells.values(), len(columns))
@@ -272,8 +282,8 @@ def breaches(problem: Problem, solution: Solution, slack: float = 1e-5) -> list[
         )
         if (z, c, v, p) in costs
     )
-    cost += float((solution.overflow * problem.pools.overflow_cost * problem.weight).sum())
-    cost += float((solution.latent * problem.displacement.latent_cost * problem.weight).sum())
+    cost += float((solution.beside.overflow * problem.pools.overflow_cost * problem.weight).sum())
+    cost += float((solution.beside.latent * problem.displacement.latent_cost * problem.weight).sum())
     if abs(cost - solution.upper) > 1e-6 * abs(cost):
         found.append(f"costs {cost:.2f}, said to be {solution.upper:.2f}")
     return found
@@ -302,27 +312,27 @@ def _option_breaches(problem: Problem, decisions: Decisions) -> Iterator[str]:
 
 def _money_breaches(problem: Problem, solution: Solution) -> Iterator[str]:
     funds = problem.funds
-    if (solution.payment[~funds.eligible] > 1.0).any() or (solution.payment < 0).any() or (solution.carried < 0).any():
+    if (solution.beside.payment[~funds.eligible] > 1.0).any() or (solution.beside.payment < 0).any() or (solution.beside.carried < 0).any():
         yield "a payment that is not allowed"
     for (owner, kind, f), owed in spending(problem, solution.decisions).items():
-        if abs(solution.payment[:, owner, kind, f].sum() - owed) > 1.0 + 1e-6 * owed:
+        if abs(solution.beside.payment[:, owner, kind, f].sum() - owed) > 1.0 + 1e-6 * owed:
             yield f"payments of owner {owner} kind {kind} year {f} differ from spending {owed}"
     for g in range(len(funds.labels)):
         brought = 0.0
         for f in range(len(problem.years)):
             hand = brought + float(funds.amount[g, f])
-            brought = float(solution.carried[g, f])
-            if solution.payment[g, :, :, f].sum() + brought > hand + 1.0:
+            brought = float(solution.beside.carried[g, f])
+            if solution.beside.payment[g, :, :, f].sum() + brought > hand + 1.0:
                 yield f"fund {g} overspends in year {f}"
             if brought > funds.carry_share[g, f] * hand + 1.0:
                 yield f"fund {g} carries too much out of year {f}"
 
 
 def _flow_breaches(problem: Problem, solution: Solution, slack: float) -> Iterator[str]:
-    demand, pools, displacement, options = problem.demand, problem.pools, problem.displacement, problem.options
+    demand, pools, displacement = problem.demand, problem.pools, problem.displacement
     costs = arc_costs(problem)
     flows = solution.flows
-    placed = np.zeros_like(demand.entrants)
+    placed, waiting = np.zeros_like(demand.entrants), np.zeros_like(demand.entrants)
     used = np.zeros_like(pools.capacity)
     displaced = np.zeros_like(displacement.floor)
     if (flows.amount < 0).any():
@@ -332,27 +342,29 @@ def _flow_breaches(problem: Problem, solution: Solution, slack: float) -> Iterat
             yield f"flow from {z} class {c} into pool {p} out of reach or not accepted"
         placed[z, c, v] += amount
         if p == len(pools.labels):
+            waiting[z, c, v] += amount
             continue
         counts = {OUTSIDE: 1.0, NEW: float(displacement.share[demand.class_family[c]])}.get(int(pools.role[p]), 0.0)
         for t in range(v, len(problem.periods)):
             used[p, t] += amount * demand.survival[c] ** (t - v)
             displaced[demand.origin_owner[z], demand.class_family[c], t] += counts * amount * demand.survival[c] ** (t - v)
-    if np.abs(placed - demand.entrants).max() > slack:
+    due = demand.entrants.copy()
+    due[:, :, 1:] += waiting[:, :, :-1] * demand.survival[None, :, None]
+    if np.abs(placed - due).max() > slack:
         yield "entrants lost or invented"
     capacity, limit, opened = places(problem, solution.decisions)
     latent = np.zeros_like(displacement.floor)
-    for j, p in enumerate(options.pool):
-        if p >= 0:
-            used[p] += solution.latent[j].sum(axis=0)
-        if (solution.latent[j].sum(axis=0) > opened[j] + slack).any():
-            yield f"more latent users than places of option {j}"
-        latent[options.owner[j]] += solution.latent[j]
-    if (latent > displacement.latent_limit + slack).any() or (solution.latent < 0).any():
+    beside = solution.beside
+    used += beside.latent.sum(axis=1)
+    if (beside.latent.sum(axis=1) > opened + slack).any():
+        yield "more latent users than places opened"
+    np.add.at(latent, pools.owner, beside.latent)
+    if (latent > displacement.latent_limit + slack).any() or (solution.beside.latent < 0).any():
         yield "too many latent users"
-    if (solution.overflow > limit + slack).any() or (solution.overflow < 0).any():
+    if (solution.beside.overflow > limit + slack).any() or (solution.beside.overflow < 0).any():
         yield "overflow above its limit"
-    if (used > capacity + solution.overflow + slack).any():
-        yield f"use above places by {(used - capacity - solution.overflow).max():.6f}"
+    if (used > capacity + solution.beside.overflow + slack).any():
+        yield f"use above places by {(used - capacity - solution.beside.overflow).max():.6f}"
     displaced += displacement.share[None, :, None] * latent
     if (displaced < displacement.floor - slack).any():
         yield f"displacement below its floor by {(displacement.floor - displaced).max():.6f}"

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from solver.pricing import Blocks, Prices, Response, respond
-from solver.problem import NEW, Floats, Ints, Problem
+from solver.families.places import idle_terms, latent_places, option_pools, source_starts
+from solver.pricing import Blocks, Prices, Response, no_prices, respond
+from solver.problem import NEW, Bools, Floats, Ints, Problem
 from solver.result import Decisions
 
 TYPICAL_COST = 30_000.0
@@ -57,23 +58,20 @@ def ascend(
 
     ``fixed`` holds the options; ``begin`` starts from known prices. Deterministic.
     """
-    capacity = problem.pools.capacity + (np.zeros(1) if fixed is None else opened_places(problem, fixed))
-    chooser = _OptionChooser(problem) if fixed is None else None
-    weight = TYPICAL_COST * problem.weight
-    price = {
-        "capacity": np.zeros_like(capacity) if begin is None else begin.capacity.copy(),
-        "displacement": np.zeros_like(problem.displacement.floor) if begin is None else begin.displacement.copy(),
+    opened = np.zeros_like(problem.pools.capacity) if fixed is None else opened_places(problem, fixed)
+    capacity = problem.pools.capacity + opened
+    deciding: _OptionChooser | _HeldOptions = _OptionChooser(problem) if fixed is None else _HeldOptions(problem, fixed, opened)
+    price = vars(begin or no_prices(problem)) | {
         "latent": np.zeros_like(problem.displacement.latent_limit),
-        "budget": np.zeros_like(chooser.purse.cumulated) if chooser else np.zeros(0),
+        "budget": np.zeros_like(deciding.purse.cumulated) if isinstance(deciding, _OptionChooser) else np.zeros(0),
     }
-    scale: dict[str, Floats] = {"capacity": weight, "displacement": weight, "latent": weight, "budget": np.ones(1)}
+    lowest, highest, scale = _price_range(problem, price)
     mean = {name: np.zeros_like(array) for name, array in price.items()}
     square = {name: np.zeros_like(array) for name, array in price.items()}
-    best, best_prices, kept = -np.inf, Prices(price["capacity"], price["displacement"]), []
-    limit, overflow_cost = problem.pools.overflow_limit, problem.pools.overflow_cost * problem.weight
-    latent_fixed = None if fixed is None else _latent_room(problem, fixed)
+    best, best_prices, kept = -np.inf, _prices(price), []
+    limit, overflow_cost = problem.pools.overflow_limit, problem.pools.overflow_cost * problem.pool_weight[:, None] * problem.weight
     for step in range(1, steps + 1):
-        prices = Prices(price["capacity"].copy(), price["displacement"].copy())
+        prices = _prices(price)
         response = respond(problem, blocks, prices)
         use = np.bincount(response.row, response.amount, capacity.size).reshape(capacity.shape)
         spare = overflow_cost - prices.capacity
@@ -87,11 +85,17 @@ def ascend(
             "displacement": problem.displacement.floor - displaced,
             "latent": np.zeros_like(price["latent"]),
             "budget": np.zeros_like(price["budget"]),
+            "quota": np.zeros_like(price["quota"]),
+            "measure": np.zeros_like(price["measure"]),
         }
-        if chooser is not None:
-            value += chooser.choose(price, slope)
-        elif latent_fixed is not None:
-            value += _fixed_latent(problem, latent_fixed, price, slope)
+        if problem.quotas is not None:
+            limited = np.isfinite(problem.quotas.limit)
+            slope["quota"] = np.where(limited, quota_use(problem, blocks, response) - problem.quotas.limit, 0.0)
+            value -= float((prices.quota[limited] * problem.quotas.limit[limited]).sum())
+        if problem.measures is not None:
+            slope["measure"] = response.measured.sum(axis=0) - problem.measures.limit
+            value -= float(prices.measure @ problem.measures.limit)
+        value += deciding.choose(price, slope)
         if value > best:
             best, best_prices = value, prices
         if steps - step < KEEP * KEEP_EVERY and (steps - step) % KEEP_EVERY == 0:
@@ -103,69 +107,130 @@ def ascend(
             mean[name] = 0.9 * mean[name] + 0.1 * slope[name]
             square[name] = 0.98 * square[name] + 0.02 * slope[name] ** 2
             move = mean[name] / (1 - 0.9**step) / (np.sqrt(square[name] / (1 - 0.98**step)) + 1e-9)
-            price[name] = np.maximum(0.0, price[name] + size * scale[name] * move)
+            price[name] = np.clip(price[name] + size * scale[name] * move, lowest[name], highest[name])
     kept.append(respond(problem, blocks, best_prices))
     return Ascent(best_prices, tuple(kept))
 
 
+def _prices(price: dict[str, Floats]) -> Prices:
+    return Prices(**{name: price[name].copy() for name in ("capacity", "displacement", "quota", "measure")})
+
+
+def _price_range(problem: Problem, price: dict[str, Floats]) -> tuple[dict[str, Floats], dict[str, Floats], dict[str, Floats]]:
+    """Lowest and highest price of each kind (no more than a breach costs), and the size of a step."""
+    weight = TYPICAL_COST * problem.weight
+    scale = {"capacity": weight, "displacement": weight, "latent": weight, "budget": np.ones(1), "quota": weight, "measure": np.ones(1)}
+    lowest = {name: np.zeros(1) for name in price}
+    highest = {name: np.full(1, np.inf) for name in price}
+    if problem.viability is not None:
+        breach = problem.viability.breach_cost * problem.pool_weight[:, None] * problem.weight
+        lowest["capacity"] = np.where(_least_used(problem), -breach, 0.0)
+    if problem.quotas is not None:
+        highest["quota"] = problem.quotas.breach_cost * problem.owner_weight[:, None, None] * problem.weight
+    if problem.measures is not None:
+        highest["measure"] = problem.measures.breach_cost
+        scale["measure"] = 0.1 * problem.measures.breach_cost
+    return lowest, highest, scale
+
+
+def _least_used(problem: Problem) -> Bools:
+    """(P, 1) pools whose options ask for a least use."""
+    result = np.zeros((len(problem.pools.labels), 1), bool)
+    if problem.viability is not None:
+        asked = (problem.viability.least > 0) | (problem.viability.share > 0)
+        for pool, k in option_pools(problem):
+            result[pool[asked[problem.options.start_option[k]]]] = True
+    return result
+
+
+def quota_use(problem: Problem, blocks: Blocks, response: Response) -> Floats:
+    """(L, groups, T) places that each owner's users take in each group of pools."""
+    assert problem.quotas is not None
+    used = np.zeros_like(problem.quotas.limit)
+    block = np.repeat(np.arange(blocks.count), np.diff(response.first))
+    pool, period = np.divmod(response.row, len(problem.periods))
+    group = problem.quotas.pool_group[pool]
+    counted = group >= 0
+    np.add.at(used, (blocks.owner[block[counted]], group[counted], period[counted]), response.amount[counted])
+    return used
+
+
 def opened_places(problem: Problem, decisions: Decisions) -> Floats:
     """(P, T) places that these decisions add to (or take from) each pool."""
-    options = problem.options
+    options, periods = problem.options, len(problem.periods)
     added = np.zeros_like(problem.pools.capacity)
-    for k in np.nonzero((decisions.start > 0) | (decisions.modules > 0))[0]:
-        j, opens = options.start_option[k], options.start_opens[k]
-        if options.pool[j] >= 0:
-            added[options.pool[j], opens:] += options.module[j] * decisions.modules[k]
-        if options.source_pool[j] >= 0 and decisions.start[k] > 0:
-            added[options.source_pool[j], opens:] += options.kept[j] - options.removed[j]
+    opened = (options.module[options.start_option] * decisions.modules)[:, None] * options.open_share(periods)
+    taken = decisions.start[:, None] * options.taken(periods)
+    for pool, k in option_pools(problem):
+        np.add.at(added, pool, opened[k])
+    for pool, k in source_starts(problem):
+        np.add.at(added, pool, -taken[k])
     return added
 
 
-def _latent_room(problem: Problem, decisions: Decisions) -> Floats:
-    """(J, T) new places that latent users may take under fixed decisions."""
-    pool = problem.options.pool
-    new = (pool >= 0) & (problem.pools.role[np.maximum(pool, 0)] == NEW)
-    room: Floats = np.where(new[:, None], np.maximum(0.0, opened_places(problem, decisions)[np.maximum(pool, 0)]), 0.0)
-    return room
+class _Latent:
+    """What latent users are worth in new pools at given prices."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        where = latent_places(problem)
+        self.pool = np.nonzero(where.any(axis=(1, 2)))[0]
+        self.allowed = where[self.pool]
+        self.owner = problem.pools.owner[self.pool]
+        self.cost = problem.displacement.latent_cost * problem.pool_weight[self.pool, None, None] * problem.weight
+
+    def gain(self, price: dict[str, Floats]) -> tuple[Floats, Ints]:
+        """(P, T) worth of a latent user of the best family, and which family."""
+        shape = self.problem.pools.capacity.shape
+        gain, family = np.full(shape, -np.inf), np.zeros(shape, np.int64)
+        if len(self.pool):
+            worth = (self.problem.displacement.share[None, :, None] * price["displacement"] - price["latent"])[self.owner] - self.cost
+            worth = np.where(self.allowed, worth, -np.inf)
+            best = worth.argmax(axis=1)
+            family[self.pool] = best
+            gain[self.pool] = np.take_along_axis(worth, best[:, None, :], axis=1)[:, 0, :]
+        return gain, family
+
+    def add(self, slope: dict[str, Floats], pool: Ints, family: Ints, period: Ints, amount: Floats) -> None:
+        """Slopes of latent users: they count towards displacement and towards their limit."""
+        owner = self.problem.pools.owner[pool]
+        np.add.at(slope["displacement"], (owner, family, period), -self.problem.displacement.share[family] * amount)
+        np.add.at(slope["latent"], (owner, family, period), amount)
 
 
-def _fixed_latent(problem: Problem, room: Floats, price: dict[str, Floats], slope: dict[str, Floats]) -> float:
-    """Latent users of open places at these prices; adds their part of the slopes and returns their value."""
-    gain, family = _latent_gain(problem, price)
-    options = problem.options
-    j, t = np.nonzero(room > 0)
-    profit = gain[j, t] - price["capacity"][options.pool[j], t]
-    taken = profit > 0
-    j, t, profit = j[taken], t[taken], profit[taken]
-    _add_latent(problem, slope, j, family[j, t], t, room[j, t], into_places=False)
-    slope["latent"] -= problem.displacement.latent_limit
-    return float(-(profit * room[j, t]).sum() - (price["latent"] * problem.displacement.latent_limit).sum())
+class _HeldOptions:
+    """Options as they are: latent users take their places, places not needed stay idle."""
+
+    def __init__(self, problem: Problem, decisions: Decisions, opened: Floats) -> None:
+        self.problem = problem
+        self.latent = _Latent(problem)
+        new = (problem.pools.role == NEW)[:, None]
+        self.room = np.where(new, np.maximum(0.0, opened), 0.0)
+        self.idle = np.maximum(0.0, _may_idle(problem, decisions))
+
+    def choose(self, price: dict[str, Floats], slope: dict[str, Floats]) -> float:
+        """Adds their part of the slopes; returns their value."""
+        limit = self.problem.displacement.latent_limit
+        gain, family = self.latent.gain(price)
+        pool, t = np.nonzero((self.room > 0) & (gain > price["capacity"]))
+        profit, amount = (gain - price["capacity"])[pool, t], self.room[pool, t]
+        np.add.at(slope["capacity"], (pool, t), amount)
+        self.latent.add(slope, pool, family[pool, t], t, amount)
+        slope["latent"] -= limit
+        idle = np.where(price["capacity"] < 0, self.idle, 0.0)
+        slope["capacity"] += idle
+        return float(-(profit * amount).sum() - (price["latent"] * limit).sum() + (price["capacity"] * idle).sum())
 
 
-def _latent_gain(problem: Problem, price: dict[str, Floats]) -> tuple[Floats, Ints]:
-    """(J, T) what a latent user of the best family is worth in each option's places, and which family."""
-    displacement, options = problem.displacement, problem.options
-    worth = displacement.share[None, :, None] * price["displacement"] - price["latent"]
-    worth = worth - displacement.latent_cost * problem.weight
-    worth = np.where(displacement.latent_limit > 0, worth, -np.inf)
-    accepted = np.zeros((len(problem.families), len(problem.pools.labels)), bool)
-    np.logical_or.at(accepted, problem.demand.class_family, problem.pools.accepts)
-    pool = np.maximum(options.pool, 0)
-    new = (options.pool >= 0) & (problem.pools.role[pool] == NEW)
-    worth = np.where((accepted[:, pool].T & new[:, None])[:, :, None], worth[options.owner], -np.inf)
-    family = worth.argmax(axis=1)
-    return np.take_along_axis(worth, family[:, None, :], axis=1)[:, 0, :], family
-
-
-def _add_latent(
-    problem: Problem, slope: dict[str, Floats], option: Ints, family: Ints, period: Ints, amount: Floats, *, into_places: bool
-) -> None:
-    """Slopes of latent users: they use places, count towards displacement and towards their limit."""
-    owner = problem.options.owner[option]
-    if not into_places:
-        np.add.at(slope["capacity"], (problem.options.pool[option], period), amount)
-    np.add.at(slope["displacement"], (owner, family, period), -problem.displacement.share[family] * amount)
-    np.add.at(slope["latent"], (owner, family, period), amount)
+def _may_idle(problem: Problem, decisions: Decisions) -> Floats:
+    """(P, T) open places that may stay idle under a least use; may be negative."""
+    result = np.zeros_like(problem.pools.capacity)
+    if problem.viability is not None:
+        share, least = idle_terms(problem)
+        for pool, k in option_pools(problem):
+            np.add.at(result, pool, share[k] * decisions.modules[k, None] - least[k] * decisions.start[k, None])
+        result = np.where(_least_used(problem), result, 0.0)
+    return result
 
 
 class _OptionChooser:
@@ -173,9 +238,12 @@ class _OptionChooser:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        options = problem.options
+        options, periods = problem.options, len(problem.periods)
         self.purse = _purses(problem)
-        self.after = np.arange(len(problem.periods))[None, :] >= options.start_opens[:, None]
+        self.latent = _Latent(problem)
+        self.opened = options.module[options.start_option][:, None] * options.open_share(periods)
+        self.taken = options.taken(periods)
+        self.idle, self.least = idle_terms(problem)
         self.committed = options.committed_start[options.start_option] >= 0
         self.chosen = self.committed & (options.committed_start[options.start_option] == np.arange(len(options.start_option)))
         # options that exclude each other decide together
@@ -186,43 +254,44 @@ class _OptionChooser:
         """Adds the options' part of the slopes; returns their value."""
         problem, options = self.problem, self.problem.options
         j = options.start_option
-        gain, family = _latent_gain(problem, price)
-        pool = np.maximum(options.pool, 0)
-        place = np.where((options.pool >= 0)[:, None], np.maximum(price["capacity"][pool], gain), 0.0)
-        is_latent = (options.pool >= 0)[:, None] & (gain > price["capacity"][pool])
         owed = np.cumsum(price["budget"][self.purse.of_owner][:, ::-1], axis=1)[:, ::-1]  # a pound spent in f counts from f on
         owed_start = owed[options.owner[j]]
-        per_module = (
-            options.module[j] * (place[j] * self.after).sum(axis=1) - options.module_cost - (owed_start * options.module_spend).sum(axis=1)
-        )
-        change = options.removed - options.kept
-        source = np.maximum(options.source_pool, 0)
-        lost = np.where((options.source_pool >= 0)[:, None], price["capacity"][source] * change[:, None], 0.0)
-        fixed = options.fixed_cost + (owed_start * options.fixed_spend).sum(axis=1) + (lost[j] * self.after).sum(axis=1)
+        gain, family = self.latent.gain(price)
+        per_module = -options.module_cost - (owed_start * options.module_spend).sum(axis=1)
+        fixed = options.fixed_cost + (owed_start * options.fixed_spend).sum(axis=1)
+        for pool, k in option_pools(problem):
+            worth = np.maximum(price["capacity"], gain)[pool]
+            short = np.minimum(0.0, price["capacity"][pool])  # below nothing: users are wanted for the least use
+            per_module[k] += (self.opened[k] * np.maximum(worth, 0.0)).sum(axis=1)
+            per_module[k] += ((self.opened - self.idle)[k] * short).sum(axis=1)
+            fixed[k] -= (self.least[k] * short).sum(axis=1)
+        for pool, k in source_starts(problem):
+            fixed[k] += (price["capacity"][pool] * self.taken[k]).sum(axis=1)
         modules = np.where(
             self.committed, options.committed_modules[j], np.where(per_module > 0, options.max_modules[j], options.min_modules[j])
         )
         profit = np.where(self.committed, np.where(self.chosen, np.inf, -np.inf), per_module * modules - fixed)
         picked = self._best_of_party(profit)
-        modules = modules[picked]
-        value = -float((per_module[picked] * modules - fixed[picked]).sum())
-        option = j[picked]
-        for k, o, m in zip(picked, option, modules, strict=True):
-            opens = options.start_opens[k]
-            places = options.module[o] * m
-            if options.pool[o] >= 0:
-                used = np.where(is_latent[o, opens:], 0.0, places)
-                slope["capacity"][options.pool[o], opens:] -= used
-            if options.source_pool[o] >= 0:
-                slope["capacity"][options.source_pool[o], opens:] += change[o]
-        amount = options.module[option] * modules
-        row, t = np.nonzero(is_latent[option] & self.after[picked])
-        _add_latent(problem, slope, option[row], family[option[row], t], t, amount[row], into_places=True)
-        spend = options.fixed_spend[picked] + modules[:, None] * options.module_spend[picked]
+        size = np.zeros(len(j))
+        size[picked] = modules[picked]
+        built = np.zeros(len(j))
+        built[picked] = 1.0
+        for pool, k in option_pools(problem):
+            places = self.opened[k] * size[k, None]
+            is_latent = (gain > price["capacity"])[pool]
+            spare = np.maximum(0.0, self.idle[k] * size[k, None] - self.least[k] * built[k, None])
+            idle = np.where(price["capacity"][pool] < 0, spare, 0.0)
+            np.add.at(slope["capacity"], pool, idle - np.where(is_latent, 0.0, places))
+            row, t = np.nonzero(is_latent & (places > 0))
+            self.latent.add(slope, pool[row], family[pool[row], t], t, places[row, t])
+        for pool, k in source_starts(problem):
+            np.add.at(slope["capacity"], pool, self.taken[k] * built[k, None])
+        spend = options.fixed_spend[picked] + modules[picked, None] * options.module_spend[picked]
         spent = np.zeros_like(price["budget"])
-        np.add.at(spent, self.purse.of_owner[options.owner[option]], spend)
+        np.add.at(spent, self.purse.of_owner[options.owner[j[picked]]], spend)
         slope["budget"] += (np.cumsum(spent, axis=1) - self.purse.cumulated) / max(1.0, self.purse.cumulated.mean())
         slope["latent"] -= problem.displacement.latent_limit
+        value = -float((per_module[picked] * modules[picked] - fixed[picked]).sum())
         value -= float((price["budget"] * self.purse.cumulated).sum())
         return value - float((price["latent"] * problem.displacement.latent_limit).sum())
 
@@ -238,6 +307,10 @@ class _OptionChooser:
 def _purses(problem: Problem) -> _Purse:
     owners = len(problem.owners)
     shares = problem.funds.eligible.any(axis=2).astype(float)
+    if problem.transfers is not None:
+        # money that may move is as good as shared
+        for source, target in zip(problem.transfers.source, problem.transfers.target, strict=True):
+            shares[source] = np.maximum(shares[source], shares[target])
     count, label = connected_components(sparse.csr_matrix(shares.T @ shares + np.eye(owners)), directed=False)
     yearly = np.zeros((count, len(problem.years)))
     for fund, amount in enumerate(problem.funds.amount):

@@ -17,7 +17,18 @@ from numpy.typing import NDArray
 from solver.backends.highs import GrowingLP, HighsBackend
 from solver.backends.protocol import Limits
 from solver.formulation import MONEY, Core
-from solver.pricing import Blocks, Prices, Response, displacement_share, flow_costs, no_prices, respond
+from solver.pricing import (
+    Blocks,
+    Prices,
+    Response,
+    cell_blocks,
+    displacement_share,
+    flow_costs,
+    measured_by_block,
+    no_prices,
+    present_amounts,
+    respond,
+)
 from solver.problem import Floats, Ints, Problem
 from solver.result import Decisions, Flows
 
@@ -85,39 +96,77 @@ class Master:
         rows_of = self.core.displacement_row[self.blocks.owner[picked], family]
         counts = response.first[picked + 1] - response.first[picked]
         take = np.repeat(response.first[picked] - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts) + np.arange(counts.sum())
+        user = np.repeat(np.arange(len(picked)), counts)
         b, t = np.nonzero((rows_of >= 0) & (response.displaced[picked] > 0))
-        column = np.concatenate([np.repeat(np.arange(len(picked)), counts), b, np.arange(len(picked))])
-        row = np.concatenate([capacity_row[response.row[take]], rows_of[b, t], self.convexity[picked]])
-        value = np.concatenate([response.amount[take], response.displaced[picked][b, t], np.ones(len(picked))])
+        quota, quota_row, quota_use = self._quota_entries(response, picked, user, take)
+        m, r = np.nonzero(response.measured[picked])
+        column = np.concatenate([user, b, quota, m, np.arange(len(picked))])
+        row = [capacity_row[response.row[take]], rows_of[b, t], quota_row, self.core.limits.measure_row[r], self.convexity[picked]]
+        amount = [response.amount[take], response.displaced[picked][b, t], quota_use, response.measured[picked][m, r], np.ones(len(picked))]
         order = np.argsort(column, kind="stable")
         start = np.concatenate([[0], np.cumsum(np.bincount(column, minlength=len(picked)))])
-        return start, row[order], value[order]
+        return start, np.concatenate(row)[order], np.concatenate(amount)[order]
+
+    def _quota_entries(self, response: Response, picked: Ints, user: Ints, take: Ints) -> tuple[Ints, Ints, Floats]:
+        """Use of the quotas by block: (block, row, places), summed over the pools of a group."""
+        if self.problem.quotas is None:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+        row = self._quota_rows(response, self.blocks.owner[picked[user]], take)
+        kept = row >= 0
+        height = len(self.arrays.row_lower)
+        key, inverse = np.unique(user[kept] * height + row[kept], return_inverse=True)
+        return key // height, key % height, np.bincount(inverse, response.amount[take[kept]], len(key)).astype(np.float64)
+
+    def _quota_rows(self, response: Response, owner: Ints, take: Ints) -> Ints:
+        """Quota row of each entry of use, -1 = none."""
+        assert self.problem.quotas is not None
+        pool, period = np.divmod(response.row[take], len(self.problem.periods))
+        group = self.problem.quotas.pool_group[pool]
+        rows: Ints = np.where(group >= 0, self.core.limits.quota_row[owner, group, period], -1)
+        return rows
 
     def dual(self, row_dual: Floats, objective: float) -> tuple[Dual, Floats]:
         """Prices and convexity duals of a solved programme."""
-        capacity = np.maximum(0.0, -row_dual[self.core.capacity_row]) / MONEY
-        rows = self.core.displacement_row
-        displacement = np.where(rows >= 0, np.maximum(0.0, row_dual[np.maximum(rows, 0)]), 0.0) / MONEY
+        capacity = -row_dual[self.core.capacity_row] / MONEY
+        capacity = np.where(self.core.places.idle >= 0, capacity, np.maximum(0.0, capacity))
+        limits = self.core.limits
         sigma = row_dual[self.convexity]
-        return Dual(Prices(capacity, displacement), objective - float(sigma.sum())), sigma
+        prices = Prices(
+            capacity,
+            np.maximum(0.0, _of_rows(row_dual, self.core.displacement_row)) / MONEY,
+            np.maximum(0.0, -_of_rows(row_dual, limits.quota_row)) / MONEY,
+            np.maximum(0.0, -_of_rows(row_dual, limits.measure_row)) / MONEY,
+        )
+        return Dual(prices, objective - float(sigma.sum())), sigma
 
     def reduced_cost(self, response: Response, prices: Prices) -> Floats:
         """Value of the response's columns at other prices than its own (in millions, convexity dual not subtracted)."""
-        use = np.add.reduceat(
-            np.append(response.amount * prices.capacity.ravel()[response.row], 0.0), np.minimum(response.first[:-1], len(response.amount))
-        )
+        paid = prices.capacity.ravel()[response.row]
+        if self.problem.quotas is not None:
+            block = np.repeat(np.arange(self.blocks.count), np.diff(response.first))
+            row = self._quota_rows(response, self.blocks.owner[block], np.arange(len(response.row)))
+            by_row = np.zeros(len(self.arrays.row_lower) + 1)
+            limited = self.core.limits.quota_row >= 0
+            by_row[self.core.limits.quota_row[limited]] = prices.quota[limited]
+            paid = paid + by_row[row]
+        use = np.add.reduceat(np.append(response.amount * paid, 0.0), np.minimum(response.first[:-1], len(response.amount)))
         use = np.where(response.first[1:] > response.first[:-1], use, 0.0)
         family = self.problem.demand.class_family[self.blocks.cls]
         displaced = (response.displaced * prices.displacement[self.blocks.owner, family]).sum(axis=1)
-        result: Floats = (response.cost + use - displaced) * MONEY
+        result: Floats = (response.cost + use - displaced + response.measured @ prices.measure) * MONEY
         return result
 
     def cut(self, prices: Prices, value: float) -> Cut:
         """The cut that these prices prove, ``value`` being the blocks' sum at them (in millions)."""
         y = np.zeros(len(self.arrays.row_lower))
-        y[self.core.capacity_row] = -prices.capacity * MONEY
-        rows = self.core.displacement_row
-        y[rows[rows >= 0]] = prices.displacement[rows >= 0] * MONEY
+        limits = self.core.limits
+        for rows, duals in (
+            (self.core.capacity_row, -prices.capacity),
+            (self.core.displacement_row, prices.displacement),
+            (limits.quota_row, -prices.quota),
+            (limits.measure_row, -prices.measure),
+        ):
+            y[rows[rows >= 0]] = duals[rows >= 0] * MONEY
         right = np.where(y < 0, self.arrays.row_upper, np.where(y > 0, self.arrays.row_lower, 0.0))
         coefficient = self.arrays.cost - self.arrays.matrix.T @ y
         return Cut(float(y @ right) + value + self.arrays.offset, coefficient)
@@ -143,11 +192,28 @@ class Master:
         solved = HighsBackend().solve(alone, self.limits, relax=True)
         return Dual(prices, solved.objective)
 
+    def allows(self, decisions: Decisions) -> bool:
+        """Whether pins, money and all else that holds without flows allow these decisions."""
+        columns, values = self._decision_columns(decisions)
+        lower, upper = self.arrays.lower.copy(), self.arrays.upper.copy()
+        if (values < lower[columns]).any() or (values > upper[columns]).any():
+            return False
+        lower[columns] = upper[columns] = values
+        kept = self.core_rows()
+        alone = replace(
+            self.arrays,
+            cost=np.zeros_like(lower),
+            lower=lower,
+            upper=upper,
+            row_lower=self.arrays.row_lower[kept],
+            row_upper=self.arrays.row_upper[kept],
+            matrix=self.arrays.matrix[kept],
+        )
+        return HighsBackend().solve(alone, self.limits, relax=True).x is not None
+
     def core_rows(self) -> Ints:
         """Rows that hold core columns only: neither capacity nor displacement nor convexity."""
-        priced = np.concatenate(
-            [self.core.capacity_row.ravel(), self.core.displacement_row[self.core.displacement_row >= 0], self.convexity]
-        )
+        priced = np.concatenate([self.core.coupling_rows(), self.convexity])
         rows: Ints = np.setdiff1d(np.arange(len(self.arrays.row_lower)), priced)
         return rows
 
@@ -183,8 +249,7 @@ class Master:
         total = np.bincount(block[used], weight[used], self.blocks.count)
         pools = len(problem.pools.labels)
         keys, amounts = [], []
-        entrants = problem.demand.entrants
-        shape = (*entrants.shape, pools + 1)
+        shape = (*problem.demand.entrants.shape, pools + 1)
         block_of = cell_blocks(problem, self.blocks)
         for number in np.unique(choice_of[used]):
             columns = used[choice_of[used] == number]
@@ -196,21 +261,14 @@ class Master:
                 part = share[block_of[choice.origin, choice.cls]]
             else:
                 z, c, v = np.nonzero((choice >= 0) & (share[block_of] > 0)[:, :, None])
-                key, amount, part = np.ravel_multi_index((z, c, v, choice[z, c, v]), shape), entrants[z, c, v], share[block_of[z, c]]
+                present = present_amounts(problem, choice)
+                key, amount, part = np.ravel_multi_index((z, c, v, choice[z, c, v]), shape), present[z, c, v], share[block_of[z, c]]
             keys.append(key[part > 0])
             amounts.append((amount * part)[part > 0])
         key, inverse = np.unique(np.concatenate(keys), return_inverse=True)
         origin, cls, entry, pool = np.unravel_index(key, shape)
         amount = np.bincount(inverse, np.concatenate(amounts)).astype(np.float64)
         return Flows(origin, cls, entry, pool, amount)
-
-
-def cell_blocks(problem: Problem, blocks: Blocks) -> Ints:
-    """(Z, C) block of each cell, 0 where there is no demand."""
-    result = np.zeros(problem.demand.entrants.shape[:2], np.int64)
-    sizes = np.diff(blocks.start)
-    result[blocks.origin, np.repeat(blocks.cls, sizes)] = np.repeat(np.arange(blocks.count), sizes)
-    return result
 
 
 def summarise(problem: Problem, blocks: Blocks, flows: Flows) -> Response:
@@ -220,17 +278,25 @@ def summarise(problem: Problem, blocks: Blocks, flows: Flows) -> Response:
     block = cell_blocks(problem, blocks)[flows.origin, flows.cls]
     cost = np.bincount(block, flow_costs(problem, flows) * flows.amount, blocks.count).astype(np.float64)
     stay = demand.stay[flows.cls, flows.entry] * flows.amount[:, None]
+    use = demand.use[flows.cls, flows.entry] * flows.amount[:, None]
     placed = flows.pool < pools
     key = (block[placed, None] * pools + flows.pool[placed, None]) * periods + np.arange(periods)
     cells, inverse = np.unique(key.ravel(), return_inverse=True)
-    amount = np.bincount(inverse, stay[placed].ravel()).astype(np.float64)
+    amount = np.bincount(inverse, use[placed].ravel()).astype(np.float64)
     keep = amount > 0
     cells, amount = cells[keep], amount[keep]
     first = np.searchsorted(cells // (pools * periods), np.arange(blocks.count + 1))
     share = displacement_share(problem)[flows.cls[placed], flows.pool[placed]]
     displaced = np.zeros((blocks.count, periods))
     np.add.at(displaced, block[placed], share[:, None] * stay[placed])
-    return Response(np.zeros((0, 0, 0), np.int32), cost.copy(), cost, first, cells % (pools * periods), amount, displaced)
+    measured = measured_by_block(problem, blocks, flows)
+    return Response(np.zeros((0, 0, 0), np.int32), cost.copy(), cost, first, cells % (pools * periods), amount, displaced, measured)
+
+
+def _of_rows(row_dual: Floats, rows: Ints) -> Floats:
+    """Duals of these rows, 0 where there is no row."""
+    result: Floats = np.where(rows >= 0, row_dual[np.maximum(rows, 0)], 0.0)
+    return result
 
 
 def no_decisions(problem: Problem) -> Decisions:

@@ -25,7 +25,7 @@ from solver.backends.protocol import Limits, ModelSolution
 from solver.decomposition.ascent import Ascent, ascend
 from solver.decomposition.blocks import make_blocks
 from solver.decomposition.master import Converged, Dual, Master, converge, no_decisions
-from solver.formulation import MONEY, build_core
+from solver.formulation import MONEY, beside_flows, build_core
 from solver.linear_model import ModelArrays
 from solver.pricing import Blocks, Prices, differing_blocks
 from solver.problem import Floats, Problem
@@ -40,6 +40,10 @@ MOST_CANDIDATES, MOST_STALLED = 30, 3
 FLOWS_SHARE = 0.1
 """Part of the gap kept for what the flows of a candidate cost above its estimate."""
 VERTEX_SECONDS = 20.0
+
+
+class NoPlanError(Exception):
+    """Requirements on options and money clash, or no choice that keeps them was found in time."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ def _best_candidate(search: _Search, prices: Prices, candidates: Sequence[Decisi
     best: _Candidate | None = None
     seen: set[bytes] = set()
     stalled = 0
-    waiting = [no_decisions(search.problem), *candidates]
+    waiting = [known for known in (no_decisions(search.problem), *candidates) if search.master.allows(known)]
     for number in range(MOST_CANDIDATES + len(waiting)):
         if number < len(waiting):
             decisions = waiting[number]
@@ -163,7 +167,8 @@ def _best_candidate(search: _Search, prices: Prices, candidates: Sequence[Decisi
             stalled = 0
         elif search.near_enough() or stalled >= MOST_STALLED or search.left() < 0.4 * search.budget.seconds:
             break
-    assert best is not None
+    if best is None:
+        raise NoPlanError("no choice of options keeps every requirement, or none was found in time")
     return best
 
 
@@ -259,18 +264,11 @@ def _flows(search: _Search, best: _Candidate, known_flows: Sequence[Flows]) -> t
             lower=search.lower / MONEY,
             decisions=best.decisions,
             flows=master.flows(x),
-            overflow=_values(core.overflow, x),
-            latent=_values(core.latent, x),
-            payment=_values(core.payment, x) / MONEY,
-            carried=_values(core.carried, x) / MONEY,
-            capacity_price=best.ascent.prices.capacity,
+            beside=beside_flows(core, x),
+            capacity_price=np.maximum(0.0, best.ascent.prices.capacity),
         ),
         converged,
     )
-
-
-def _values(columns: np.ndarray[tuple[int, ...], np.dtype[np.int64]], x: Floats) -> Floats:
-    return np.where(columns >= 0, np.maximum(0.0, x[np.maximum(columns, 0)]), 0.0)
 
 
 def _finished(search: _Search, solution: Solution) -> Solution:

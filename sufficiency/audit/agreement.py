@@ -1,12 +1,13 @@
-"""The tables of one world say what follows from its decisions: places, needs and journeys, row by row."""
+"""The tables of one world say what follows from its decisions: places, needs, journeys and access, row by row."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 
-from sufficiency.audit.codes import BANDS, FAMILIES, KINDS, add_up, positions
+from sufficiency.audit.codes import BANDS, FAMILIES, KINDS, STATE, add_up, of_kind, positions
 from sufficiency.audit.costs import journeys, travel_cost
 from sufficiency.audit.expected import Expected
 from sufficiency.audit.flows import by_council, council_need_year, family_of, in_new_places, open_places, pool_year, use_of_pools
@@ -14,12 +15,17 @@ from sufficiency.audit.report import MINUTES, OVER, PUPILS, Bools, Breach, Float
 from sufficiency.audit.world import World
 from sufficiency.terms import SETTING_KINDS
 
+FEWEST_OPEN: Final = 0.5
+"""Places below which a site is not open."""
+REACHES: Final = {"within_20_min": 20.0, "within_45_min": 45.0, "within_75_min": 75.0}
+
 
 def check_agreement(facts: Expected, world: World) -> Iterator[Breach]:
     """Places, needs and journeys of one world's tables against what the audit works out."""
     yield from _places(facts, world)
     yield from _needs(facts, world)
     yield from _travel(facts, world)
+    yield from _access(facts, world)
 
 
 def _places(facts: Expected, world: World) -> Iterator[Breach]:
@@ -101,6 +107,30 @@ def _travel(facts: Expected, world: World) -> Iterator[Breach]:
         yield from differing("A42", f"{name} does not agree with placements.csv", stated, figures, tolerance, where)
     for name, share in (("median_min", 0.5), ("p90_min", 0.9)):
         yield from _quantile(facts, world, minutes, located, pupils, name, share)
+
+
+def _access(facts: Expected, world: World) -> Iterator[Breach]:
+    """A44: pupils within 20, 45 and 75 minutes of a state-funded site that is open for their group and phase, free places or not."""
+    pools, where = facts.pools, council_need_year(facts)
+    demand = facts.demand.placed.reshape(len(facts.areas), FAMILIES, len(BANDS), -1).sum(axis=2)
+    suits = facts.suits[pools.kind].reshape(len(pools.ids), FAMILIES, len(BANDS)).any(axis=2)
+    serves = pools.lists & suits & of_kind(pools.kind, STATE)[:, None] & (pools.site >= 0)[:, None]
+    is_open = open_places(facts, world) >= FEWEST_OPEN
+    area, site = np.divmod(facts.journey_keys, len(facts.sites))
+    found = {name: np.zeros((len(facts.councils), *demand.shape[1:])) for name in ("pupils", *REACHES)}
+    np.add.at(found["pupils"], facts.area_council, demand)
+    nearest: dict[frozenset[int], Floats] = {}
+    for t in range(demand.shape[2]):
+        for f in np.flatnonzero(demand[:, :, t].sum(axis=0)):
+            sites = frozenset(pools.site[serves[:, f] & is_open[:, t]].tolist())
+            if sites not in nearest:
+                nearest[sites] = np.full(len(facts.areas), np.inf)
+                np.minimum.at(nearest[sites], area, np.where(np.isin(site, list(sites)), facts.journey_minutes, np.inf))
+            for name, limit in REACHES.items():
+                np.add.at(found[name][:, f, t], facts.area_council, demand[:, f, t] * (nearest[sites] <= limit))
+    for name, figures in found.items():
+        message = f"{name} does not follow from the case and the places open (pupils)"
+        yield from differing("A44", message, world.stated_access[name], figures, pupils_within(found["pupils"]), where)
 
 
 def _quantile(facts: Expected, world: World, minutes: Floats, located: Bools, pupils: Floats, name: str, share: float) -> Iterator[Breach]:

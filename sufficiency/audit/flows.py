@@ -84,11 +84,13 @@ def council_need_year(facts: Expected) -> Where:
 
 
 def _nobody_lost(facts: Expected, world: World) -> Iterator[Breach]:
-    """A02: entrants placed + entrants without a place = entrants of the area, class and year."""
+    """A02: placed in the year + without a place = entrants of the area, class and year + those still waiting from the year before."""
     shape = (len(facts.areas), CLASSES)
     placed = np.stack([add_up(shape, (world.area, world.band_class), column) for column in world.entrants.T], axis=-1)
-    found, due = placed + world.unmet_entrants, facts.demand.entrants
-    message = "entrants placed or without a place are not those of the case (pupils)"
+    waited = facts.demand.stay[None, :, None] * world.unmet[:, :, :-1]
+    due = facts.demand.entrants + np.pad(waited, ((0, 0), (0, 0), (1, 0)))
+    found = placed + world.unmet
+    message = "pupils placed in the year or without a place are not the entrants of the case and those who waited (pupils)"
     yield from differing("A02", message, found, due, pupils_within(due), _cell(facts))
 
 
@@ -103,8 +105,8 @@ def _nobody_moved(facts: Expected, world: World) -> Iterator[Breach]:
 
 
 def _unmet_stay(facts: Expected, world: World) -> Iterator[Breach]:
-    """A05: who finds no place stays without one until the phase ends."""
-    message = "pupils without a place are not those who found none and are still in the phase (pupils)"
+    """A05: pupils without a place are those who find none in the year."""
+    message = "pupils without a place are not those who found none in the year (pupils)"
     yield from differing("A05", message, world.stated_unmet, world.unmet, pupils_within(world.unmet), _cell(facts))
 
 

@@ -27,6 +27,7 @@ KEYS: Final = {
     "unmet": ["area_id", "need_group", "severity", "phase", "route", "academic_year"],
     "needs": ["council_code", "need_group", "phase", "academic_year"],
     "travel": ["council_code", "need_group", "phase", "academic_year"],
+    "access": ["council_code", "need_group", "phase", "academic_year"],
     "funding": ["fund_id", "financial_year"],
     "payments": ["fund_id", "council_code", "kind", "financial_year"],
     "costs": ["item", "year"],
@@ -60,10 +61,8 @@ class World:
     """(G, T) base-year pupils among them."""
     stated_pupils: Floats
     """(G, T) pupils as placements.csv has them."""
-    unmet_entrants: Floats
-    """(Z, C, T)"""
     unmet: Floats
-    """(Z, C, T) everyone without a place."""
+    """(Z, C, T) everyone without a place in the year: who finds none, and who still waits."""
     stated_unmet: Floats
     latent_by_pool: Floats
     """(P, T)"""
@@ -73,6 +72,8 @@ class World:
     """(L, F, T) by column of needs.csv."""
     stated_travel: dict[str, Floats]
     """(L, F, T) by column of travel.csv."""
+    stated_access: dict[str, Floats]
+    """(L, F, T) by column of access.csv."""
     minutes: Floats
     """(G,) one way; empty for unlocated pools and pairs without a journey."""
     km: Floats
@@ -104,8 +105,7 @@ def read_world(facts: Expected, tables: PlanTables) -> tuple[World, list[Breach]
     breaches += lost
     cells = (len(facts.areas), CLASSES, years)
     at_cell = (without.area, without.band_class, without.year)
-    unmet_entrants, stated_unmet = (add_up(cells, at_cell, amount) for amount in (without.entrants, without.pupils))
-    unmet = _stock(unmet_entrants, facts.demand.stay[None, :])
+    unmet, stated_unmet = (add_up(cells, at_cell, amount) for amount in (without.entrants, without.pupils))
 
     latent_by_pool, lost = _by_pool(facts, tables.places, "latent_pupils")
     breaches += lost
@@ -113,10 +113,12 @@ def read_world(facts: Expected, tables: PlanTables) -> tuple[World, list[Breach]
     breaches += lost
     stated_travel, lost = _by_need(facts, tables, "travel")
     breaches += lost
+    stated_access, lost = _by_need(facts, tables, "access")
+    breaches += lost
     minutes, km = facts.journeys(area, pool)
     world = World(
         tables, openings, added, removed, opened, area, pool, band_class, entrants, held + _stock(entrants, stay), held, stated,
-        unmet_entrants, unmet, stated_unmet, latent_by_pool, stated_needs["latent"], stated_needs, stated_travel, minutes, km,
+        unmet, stated_unmet, latent_by_pool, stated_needs["latent"], stated_needs, stated_travel, stated_access, minutes, km,
     )  # fmt: skip
     return world, breaches
 
@@ -200,7 +202,7 @@ def _by_pool(facts: Expected, table: pd.DataFrame, column: str) -> tuple[Floats,
 
 
 def _by_need(facts: Expected, tables: PlanTables, name: str) -> tuple[dict[str, Floats], list[Breach]]:
-    """(L, F, T) each column of figures of needs.csv or travel.csv."""
+    """(L, F, T) each column of figures of needs.csv, travel.csv or access.csv."""
     table: pd.DataFrame = getattr(tables, name)
     council, year = positions(facts.councils, table["council_code"]), positions(facts.years, table["academic_year"])
     family = families(table["need_group"], table["phase"])
