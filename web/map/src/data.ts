@@ -11,7 +11,7 @@ export const MEASURES = {
 
 export type Measure = keyof typeof MEASURES;
 
-/** 0 = before (only what is committed), 1 = after (with the plan). */
+/** 0 = before (only what is committed), 1 = after (with the plan); only 0 where there is no plan yet. */
 export type Variant = 0 | 1;
 
 export interface Project {
@@ -34,8 +34,25 @@ export interface Project {
   in_counterfactual: boolean;
 }
 
+/** A project that may be built. */
+export interface Candidate {
+  project_id: string;
+  name: string;
+  kind: string;
+  council: string;
+  where: string;
+  for_whom: string;
+  phases: string;
+  decision: string;
+  min_places: number;
+  max_places: number;
+  earliest_start: string;
+  point: [number, number];
+}
+
 export interface About {
   name: string;
+  variants: string[];
   years: string[];
   groups: Record<string, string>;
   groups_below_council: boolean;
@@ -64,6 +81,8 @@ const STORED = ["pupils", "unmet", "independent", "minutes"];
 
 export class PlanData {
   readonly groups: string[];
+  /** Projects that are not in the plan, where the page knows of them. */
+  candidates: Candidate[] = [];
 
   private constructor(
     readonly about: About,
@@ -81,7 +100,7 @@ export class PlanData {
   static async load(read: (block: string) => Promise<Uint8Array<ArrayBuffer>>): Promise<PlanData> {
     const [labels, shapes, outlines, figures, places, use, flows] = await Promise.all(BLOCKS.map(read));
     const about = JSON.parse(new TextDecoder().decode(labels)) as About;
-    const years = about.years.length;
+    const [years, variants] = [about.years.length, about.variants.length];
     const groups = Object.keys(about.groups).length;
     const flowNumbers = new Integers(flows);
     const count = flowNumbers.next();
@@ -89,9 +108,9 @@ export class PlanData {
       about,
       polygons(shapes, about.origin, about.step),
       polygons(outlines, about.origin, about.step),
-      undoChanges(new Integers(figures), groups * STORED.length, years, about.zones.length),
-      undoChanges(new Integers(places), groups, years, about.sites.name.length),
-      undoChanges(new Integers(use), 1, years, about.sites.name.length),
+      undoChanges(new Integers(figures), variants, groups * STORED.length, years, about.zones.length),
+      undoChanges(new Integers(places), variants, groups, years, about.sites.name.length),
+      undoChanges(new Integers(use), variants, 1, years, about.sites.name.length),
       Array.from({ length: 5 }, () => flowNumbers.take(count)),
     );
   }
@@ -143,12 +162,12 @@ export class PlanData {
 }
 
 /** Figures from changes against the year before, and of the plan against the counterfactual. */
-function undoChanges(numbers: Integers, tables: number, years: number, columns: number): Int32Array {
+function undoChanges(numbers: Integers, variants: number, tables: number, years: number, columns: number): Int32Array {
   const size = tables * years * columns;
-  const out = numbers.take(2 * size);
+  const out = numbers.take(variants * size);
   for (let i = 0; i < out.length; i++) {
     if (Math.floor(i / columns) % years > 0) out[i] += out[i - columns];
   }
-  for (let i = 0; i < size; i++) out[size + i] += out[i];
+  for (let i = size; i < out.length; i++) out[i] += out[i % size];
   return out;
 }

@@ -1,11 +1,11 @@
 // The map: areas shaded by a figure, council outlines, settings, projects and flows. It knows what to draw, not why.
 
-import { LngLatBounds, Map as LibreMap, NavigationControl, ScaleControl, setWorkerUrl, type ExpressionSpecification, type GeoJSONSource } from "maplibre-gl";
+import { LngLatBounds, Map as LibreMap, NavigationControl, ScaleControl, setWorkerUrl, type ExpressionSpecification, type FilterSpecification, type GeoJSONSource, type StyleSpecification } from "maplibre-gl";
 import { breaks, classOf, shade } from "./classes";
 import type { PlanData } from "./data";
 import { arrange } from "./pins";
 import type { Selection, View } from "./state";
-import { crowdSymbol, hatching, projectSymbol, settingSymbol, SYMBOLS } from "./symbols";
+import { candidateSymbol, crowdSymbol, hatching, projectSymbol, settingSymbol, SYMBOLS } from "./symbols";
 
 const DARK = "#0b0c0c";
 /** With more settings than this, their symbols start small. */
@@ -24,6 +24,8 @@ const EDGE_PX = 24;
 
 type Bounds = [west: number, south: number, east: number, north: number];
 
+const NOTHING: FilterSpecification = ["==", ["id"], -1];
+
 const EMPTY: GeoJSON.FeatureCollection = { type: "FeatureCollection", features: [] };
 
 export class PlanMap {
@@ -35,17 +37,18 @@ export class PlanMap {
   ) {}
 
   /** Resolves once the layers stand. */
-  static async create(container: HTMLElement, workerUrl: string, data: PlanData): Promise<PlanMap> {
+  static async create(container: HTMLElement, workerUrl: string, data: PlanData, baseMap?: string): Promise<PlanMap> {
     setWorkerUrl(workerUrl);
     const home = extent(data);
     container.style.setProperty("--aspect", String(aspect(home)));
     const map = new LibreMap({
       container,
-      style: { version: 8, sources: {}, layers: [{ id: "paper", type: "background", paint: { "background-color": "#e8ecef" } }] },
+      style: style(baseMap),
       bounds: home,
       fitBoundsOptions: { padding: { top: EDGE_PX + PIN.height, bottom: EDGE_PX, left: EDGE_PX, right: EDGE_PX } },
       maxZoom: CLOSEST_ZOOM,
       attributionControl: false,
+      fadeDuration: 0,
       dragRotate: false,
       pitchWithRotate: false,
       maxPitch: 0,
@@ -72,17 +75,18 @@ export class PlanMap {
       map.addImage(id, state === "crowd" ? crowdSymbol(number) : projectSymbol(state === "open", number), { pixelRatio: 2 });
     });
     for (const [kind, symbol] of Object.entries(SYMBOLS)) map.addImage(kind, settingSymbol(symbol), { pixelRatio: 2 });
+    map.addImage("candidate", candidateSymbol(), { pixelRatio: 2 });
     map.addImage("hatching", hatching(), { pixelRatio: 2 });
-    map.addSource("areas", { type: "geojson", data: collection(data.shapes), tolerance: 0.2 });
-    map.addSource("councils", { type: "geojson", data: collection(data.outlines), tolerance: 0.2 });
+    map.addSource("areas", { type: "geojson", data: collection(data.shapes) });
+    map.addSource("councils", { type: "geojson", data: collection(data.outlines) });
     map.addSource("council-names", { type: "geojson", data: points(data.about.council_points, (i) => ({ name: data.about.zones[data.about.areas + i] })) });
-    for (const source of ["settings", "projects", "pin-leaders", "flows", "chosen-site"]) map.addSource(source, { type: "geojson", data: EMPTY });
-    map.addLayer({ id: "areas", type: "fill", source: "areas", paint: { "fill-color": ["coalesce", ["feature-state", "shade"], "#ffffff"] } });
-    map.addLayer({ id: "areas-unknown", type: "fill", source: "areas", paint: { "fill-pattern": "hatching", "fill-opacity": ["case", ["boolean", ["feature-state", "unknown"], false], 1, 0] } });
+    for (const source of ["settings", "projects", "candidates", "pin-leaders", "flows", "chosen-site"]) map.addSource(source, { type: "geojson", data: EMPTY });
+    map.addLayer({ id: "areas", type: "fill", source: "areas", paint: { "fill-color": ["coalesce", ["feature-state", "shade"], "#ffffff"], "fill-antialias": false } });
+    map.addLayer({ id: "areas-unknown", type: "fill", source: "areas", filter: NOTHING, paint: { "fill-pattern": "hatching" } });
     map.addLayer({ id: "area-borders", type: "line", source: "areas", paint: { "line-color": "#8fa3b5", "line-width": ["interpolate", ["linear"], ["zoom"], 6, 0.1, 12, 0.8] } });
     map.addLayer({ id: "council-borders", type: "line", source: "councils", layout: { "line-join": "round" }, paint: { "line-color": DARK, "line-width": ["interpolate", ["linear"], ["zoom"], 5, 0.6, 10, 2] } });
-    map.addLayer({ id: "chosen-area", type: "line", source: "areas", filter: ["==", ["id"], -1], paint: { "line-color": DARK, "line-width": 4 } });
-    map.addLayer({ id: "chosen-area-glow", type: "line", source: "areas", filter: ["==", ["id"], -1], paint: { "line-color": "#ffdd00", "line-width": 2 } });
+    map.addLayer({ id: "chosen-area", type: "line", source: "areas", filter: NOTHING, paint: { "line-color": DARK, "line-width": 4 } });
+    map.addLayer({ id: "chosen-area-glow", type: "line", source: "areas", filter: NOTHING, paint: { "line-color": "#ffdd00", "line-width": 2 } });
     const width: ExpressionSpecification = ["interpolate", ["linear"], ["get", "pupils"], 5, 2, 40, 8];
     map.addLayer({ id: "flow-edges", type: "line", source: "flows", layout: { "line-cap": "round" }, paint: { "line-color": "#ffffff", "line-width": ["+", 2, width] } });
     map.addLayer({ id: "flows", type: "line", source: "flows", layout: { "line-cap": "round" }, paint: { "line-color": DARK, "line-width": width } });
@@ -120,6 +124,12 @@ export class PlanMap {
       },
       paint: { "text-color": DARK, "text-halo-color": "#ffffff", "text-halo-width": 2 },
     });
+    map.addLayer({
+      id: "candidates",
+      type: "symbol",
+      source: "candidates",
+      layout: { "icon-image": "candidate", "icon-allow-overlap": data.candidates.length <= MOST_LARGE, "icon-padding": 0 },
+    });
     map.addLayer({ id: "pin-leaders-edge", type: "line", source: "pin-leaders", paint: { "line-color": "#ffffff", "line-width": 4 } });
     map.addLayer({ id: "pin-leaders", type: "line", source: "pin-leaders", paint: { "line-color": DARK, "line-width": 2 } });
     const state: ExpressionSpecification = ["case", ["get", "open"], "open-", "planned-"];
@@ -141,6 +151,7 @@ export class PlanMap {
   show(view: View, selection: Selection | null): void {
     this.shadeAreas(view);
     this.source("settings").setData(view.layers.settings ? this.settings(view) : EMPTY);
+    this.source("candidates").setData(view.layers.candidates ? points(this.data.candidates.map(({ point }) => point), (index) => ({ index })) : EMPTY);
     this.drawnPins = view.layers.projects ? this.projects(view) : [];
     this.placePins();
     this.source("flows").setData(this.flows(view, view.layers.flows ? "all" : this.siteOf(selection)));
@@ -151,17 +162,17 @@ export class PlanMap {
 
   private shadeAreas({ measure, group, variant, year }: View): void {
     const bounds = breaks(this.data, measure, group);
+    const unknown: number[] = [];
     for (let area = 0; area < this.data.about.areas; area++) {
       const value = this.data.value(measure, variant, group, year, area);
-      const state = value === null ? { shade: "#ffffff", unknown: true } : { shade: shade(classOf(value, bounds), bounds), unknown: false };
-      this.map.setFeatureState({ source: "areas", id: area }, state);
+      if (value === null) unknown.push(area);
+      this.map.setFeatureState({ source: "areas", id: area }, { shade: value === null ? "#ffffff" : shade(classOf(value, bounds), bounds) });
     }
+    this.map.setFilter("areas-unknown", unknown.length ? ["in", ["id"], ["literal", unknown]] : NOTHING);
   }
 
   private chosenSite(selection: Selection | null): GeoJSON.FeatureCollection {
-    const { sites, projects } = this.data.about;
-    const at = selection?.kind === "site" ? [sites.points[selection.index]] : selection?.kind === "project" ? [projects[selection.index].point] : [];
-    return points(at, () => ({}));
+    return points(selection && selection.kind !== "area" ? [this.placeOf(selection)] : [], () => ({}));
   }
 
   private settings({ variant, group, year }: View): GeoJSON.FeatureCollection {
@@ -223,10 +234,12 @@ export class PlanMap {
 
   /** What lies under a point of the screen: a project before a setting before an area. */
   under(point: { x: number; y: number }): Selection | null {
-    const found = this.map.queryRenderedFeatures([point.x, point.y], { layers: ["projects", "settings", "areas"] });
+    const found = this.map.queryRenderedFeatures([point.x, point.y], { layers: ["projects", "candidates", "settings", "areas"] });
     const first = (layer: string) => found.find((feature) => feature.layer.id === layer);
     const project = first("projects");
     if (project?.properties.index !== undefined) return { kind: "project", index: project.properties.index as number };
+    const candidate = first("candidates");
+    if (candidate) return { kind: "candidate", index: candidate.properties.index as number };
     const setting = first("settings");
     if (setting) return { kind: "site", index: setting.id as number };
     const area = first("areas");
@@ -235,10 +248,16 @@ export class PlanMap {
 
   /** Brings what is chosen into sight, with the areas at the far ends of its lines. */
   goTo(selection: Selection, view: View): void {
-    const { sites, projects, area_points } = this.data.about;
-    const at = { area: area_points, site: sites.points, project: projects.map((project) => project.point) }[selection.kind][selection.index];
+    const at = this.placeOf(selection);
     const far = this.flows(view, this.siteOf(selection)).features.map((flow) => (flow.geometry as GeoJSON.LineString).coordinates[0] as [number, number]);
     this.fit([at, ...far], 11.5);
+  }
+
+  private placeOf({ kind, index }: Selection): [number, number] {
+    const { about, candidates } = this.data;
+    if (kind === "area") return about.area_points[index];
+    if (kind === "site") return about.sites.points[index];
+    return (kind === "project" ? about.projects : candidates)[index].point;
   }
 
   private fit(places: [number, number][], maxZoom = CLOSEST_ZOOM): void {
@@ -260,6 +279,14 @@ function collection(shapes: GeoJSON.Geometry[]): GeoJSON.FeatureCollection {
 function points(at: [number, number][], properties: (i: number) => GeoJSON.GeoJsonProperties, keep: (i: number) => boolean = () => true): GeoJSON.FeatureCollection {
   const features = at.map((coordinates, id) => ({ type: "Feature", id, properties: properties(id), geometry: { type: "Point", coordinates } }) as GeoJSON.Feature);
   return { type: "FeatureCollection", features: features.filter((_, i) => keep(i)) };
+}
+
+/** Paper, or the tiles of a base map in grey so that shades and symbols stand out. */
+function style(baseMap?: string): StyleSpecification {
+  const paper = { id: "paper", type: "background" as const, paint: { "background-color": "#e8ecef" } };
+  if (!baseMap) return { version: 8, sources: {}, layers: [paper] };
+  const tiles = { id: "base-map", type: "raster" as const, source: "base-map", paint: { "raster-saturation": -1, "raster-opacity": 0.6 } };
+  return { version: 8, sources: { "base-map": { type: "raster", tiles: [baseMap], tileSize: 256 } }, layers: [paper, tiles] };
 }
 
 /** Width against height on the screen. */

@@ -1,63 +1,72 @@
 // Everything beside the map: legend, key, details of what is chosen, figures by council.
 
 import { breaks, classLabels, describe, shade } from "./classes";
-import { type Measure, MEASURES, type PlanData, type Project } from "./data";
-import { byId, element, table } from "./dom";
+import { type Candidate, type Measure, MEASURES, type PlanData, type Project, type Variant } from "./data";
+import { element, table } from "./dom";
 import { MOST_SITES } from "./map";
 import type { Selection, View } from "./state";
-import { crowdSymbol, hatching, picture, projectSymbol, settingSymbol, SYMBOLS } from "./symbols";
+import { candidateSymbol, crowdSymbol, hatching, picture, projectSymbol, settingSymbol, SYMBOLS } from "./symbols";
 
-const BEFORE_AFTER = ["Before", "With the plan"];
+const variantsOf = (data: PlanData) => data.about.variants.map((_, i) => i as Variant);
 
-export function showLegend(data: PlanData, { measure, group, variant, year }: View): void {
+export function legend(data: PlanData, { measure, group, variant, year }: View): HTMLElement[] {
   const bounds = breaks(data, measure, group);
   const rows = classLabels(bounds, measure).map((label, i) =>
     element("li", {}, element("span", { class: "swatch", style: `background:${shade(i, bounds)}` }), label),
   );
   const unknown = element("span", { class: "swatch", style: `background-image:url(${picture(hatching(), "").src})` });
-  byId("legend").replaceChildren(
-    element("p", {}, element("strong", {}, MEASURES[measure].name), ` ${data.about.groups[data.groups[group]]}, ${data.about.years[year]}, ${BEFORE_AFTER[variant].toLowerCase()}; ${MEASURES[measure].unit}`),
+  const of = [data.about.groups[data.groups[group]], data.about.years[year], data.about.variants[variant].toLowerCase()];
+  return [
+    element("p", {}, element("strong", {}, MEASURES[measure].name), ` ${of.join(", ")}; ${MEASURES[measure].unit}`),
     element("ul", {}, ...rows, element("li", {}, unknown, "no figure")),
-  );
+  ];
 }
 
-export function showKey(data: PlanData): void {
+export function keyItems(data: PlanData): HTMLElement[] {
   const rows = Object.entries(data.about.kinds).map(([kind, name]) => element("li", {}, picture(settingSymbol(SYMBOLS[kind]), SYMBOLS[kind].letter), name));
-  byId("key").replaceChildren(
-    ...rows,
+  const pins = [
     element("li", {}, picture(projectSymbol(true, "1"), "Dark pin"), "Project, open in the year shown"),
     element("li", {}, picture(projectSymbol(false, "1"), "White pin"), "Project, not open yet"),
     element("li", {}, picture(crowdSymbol("4"), "Round pin"), "Four projects close together: choose it to zoom in"),
+  ];
+  return [
+    ...rows,
+    ...(data.about.projects.length ? pins : []),
+    ...(data.candidates.length ? [element("li", {}, picture(candidateSymbol(), "Square with a plus"), "Candidate that is not in the plan")] : []),
     element("li", {}, "The more places for the need chosen, the larger the symbol of a setting."),
     ...(data.about.sites.name.length > MOST_SITES ? [element("li", {}, "Zoom in to see settings.")] : []),
-  );
+  ];
 }
 
-export function showCouncils(data: PlanData, { group, year }: View): void {
+/** Every measure by council, for the need and year chosen, in each variant. */
+export function councilsTable(data: PlanData, { group, year }: View): HTMLTableElement {
   const measures = Object.keys(MEASURES) as Measure[];
-  const headings = ["Council", ...measures.flatMap((measure) => BEFORE_AFTER.map((when) => `${MEASURES[measure].label}, ${when.toLowerCase()}`))];
+  const { variants } = data.about;
+  const heading = (measure: Measure, when: string) => (variants.length > 1 ? `${MEASURES[measure].label}, ${when.toLowerCase()}` : MEASURES[measure].label);
+  const headings = ["Council", ...measures.flatMap((measure) => variants.map((when) => heading(measure, when)))];
   const zones = data.about.zones.slice(data.about.areas).map((name, i) => ({ name, zone: data.about.areas + i }));
   const rows = zones.map(({ name, zone }) => [
     name,
-    ...measures.flatMap((measure) => ([0, 1] as const).map((variant) => describe(data.value(measure, variant, group, year, zone), measure))),
+    ...measures.flatMap((measure) => variantsOf(data).map((variant) => describe(data.value(measure, variant, group, year, zone), measure))),
   ]);
-  byId("councils").replaceChildren(table(`${data.about.groups[data.groups[group]]}, ${data.about.years[year]}`, headings, rows));
+  return table(`${data.about.groups[data.groups[group]]}, ${data.about.years[year]}`, headings, rows);
 }
 
-export function showDetails(data: PlanData, view: View, selection: Selection | null): void {
-  const parts = selection === null ? [element("p", {}, "Choose a project, a setting or an area on the map, in the table or by name.")] : PARTS[selection.kind](data, view, selection.index);
-  byId("details").replaceChildren(...parts);
+/** What is chosen, in words and figures. */
+export function details(data: PlanData, view: View, selection: Selection | null): HTMLElement[] {
+  if (selection === null) return [element("p", {}, "Choose a project, a setting or an area on the map, in the table or by name.")];
+  return PARTS[selection.kind](data, view, selection.index);
 }
 
-const PARTS = { area: areaDetails, site: siteDetails, project: projectDetails };
+const PARTS = { area: areaDetails, site: siteDetails, project: projectDetails, candidate: candidateDetails };
 
 function areaDetails(data: PlanData, { group, year }: View, area: number): HTMLElement[] {
   const measures = Object.keys(MEASURES) as Measure[];
-  const rows = measures.map((measure) => [MEASURES[measure].name, ...([0, 1] as const).map((variant) => describe(data.value(measure, variant, group, year, area), measure))]);
+  const rows = measures.map((measure) => [MEASURES[measure].name, ...variantsOf(data).map((variant) => describe(data.value(measure, variant, group, year, area), measure))]);
   return [
     element("h3", {}, data.about.zones[area]),
     element("p", {}, data.councilOf(area)),
-    table(`${data.about.groups[data.groups[group]]}, ${data.about.years[year]}`, ["Figure", ...BEFORE_AFTER], rows),
+    table(`${data.about.groups[data.groups[group]]}, ${data.about.years[year]}`, ["Figure", ...data.about.variants], rows),
     element("p", { class: "note" }, data.about.modelled),
   ];
 }
@@ -80,15 +89,36 @@ function projectDetails(data: PlanData, view: View, index: number): HTMLElement[
   ];
   return [
     element("h3", {}, `${project.number}. ${project.name}`),
-    element("dl", {}, ...facts.flatMap(([name, fact]) => [element("dt", {}, name), element("dd", {}, fact)])),
+    factList(facts),
     ...siteFigures(data, view, project.site),
   ];
 }
 
+function candidateDetails(data: PlanData, _: View, index: number): HTMLElement[] {
+  const candidate = data.candidates[index];
+  const facts: [string, string][] = [
+    ["What", candidate.kind],
+    ["Where", `${candidate.where}, ${candidate.council}`],
+    ["For whom", `${candidate.for_whom}; ${candidate.phases}`],
+    ["Places", placesRange(candidate)],
+    ["First start", `financial year ${candidate.earliest_start}`],
+    ["In the plan", "no"],
+  ];
+  return [element("h3", {}, candidate.name), factList(facts)];
+}
+
+export function placesRange({ min_places, max_places }: Candidate): string {
+  return min_places === max_places ? `${max_places}` : `${min_places} to ${max_places}`;
+}
+
+const factList = (facts: [string, string][]) => element("dl", {}, ...facts.flatMap(([name, fact]) => [element("dt", {}, name), element("dd", {}, fact)]));
+
 function siteFigures(data: PlanData, view: View, site: number): HTMLElement[] {
   const whole = (value: number | null) => describe(value, "need").replace(/\.0$/, "");
-  const use = (variant: 0 | 1, year: number) => [whole(data.sitePlaces(variant, 0, year, site)), whole(data.sitePupils(variant, year, site))];
-  const rows = data.about.years.map((name, year) => [name, ...([0, 1] as const).flatMap((variant) => use(variant, year))]);
+  const use = (variant: Variant, year: number) => [whole(data.sitePlaces(variant, 0, year, site)), whole(data.sitePupils(variant, year, site))];
+  const rows = data.about.years.map((name, year) => [name, ...variantsOf(data).flatMap((variant) => use(variant, year))]);
+  const when = data.about.variants.length > 1 ? data.about.variants.map((name) => `, ${name.toLowerCase()}`) : [""];
+  const headings = ["Year", ...when.flatMap((text) => [`Places${text}`, `Pupils${text}`])];
   const flows = data.flows(view.variant, view.year, site);
   const drawn = flows.reduce((sum, flow) => sum + flow.pupils, 0);
   const all = data.sitePupils(view.variant, view.year, site) ?? 0;
@@ -97,17 +127,17 @@ function siteFigures(data: PlanData, view: View, site: number): HTMLElement[] {
     : `No single area sends 5 pupils or more in ${data.about.years[view.year]}, so no lines are drawn.`;
   return [
     ...placesByNeed(data, view, site),
-    table("Places and pupils of the whole setting", ["Year", "Places before", "Pupils before", "Places with plan", "Pupils with plan"], rows),
+    table("Places and pupils of the whole setting", headings, rows),
     element("p", { class: "note" }, text),
   ];
 }
 
 /** Places open to each need in the year shown; a place open to several needs counts for each. */
 function placesByNeed(data: PlanData, { year }: View, site: number): HTMLElement[] {
-  const of = (variant: 0 | 1, group: number) => data.sitePlaces(variant, group, year, site);
-  const rows = data.groups.slice(1).map((code, i) => ({ name: data.about.groups[code], before: of(0, i + 1), after: of(1, i + 1) }));
-  const open = rows.filter(({ before, after }) => before > 0 || after > 0).map(({ name, before, after }) => [name, before.toFixed(0), after.toFixed(0)]);
-  return open.length ? [table(`Places open to each need, ${data.about.years[year]}`, ["Need", ...BEFORE_AFTER], open)] : [];
+  const of = (group: number) => variantsOf(data).map((variant) => data.sitePlaces(variant, group, year, site));
+  const rows = data.groups.slice(1).map((code, i) => ({ name: data.about.groups[code], places: of(i + 1) })).filter(({ places }) => places.some((count) => count > 0));
+  if (!rows.length) return [];
+  return [table(`Places open to each need, ${data.about.years[year]}`, ["Need", ...data.about.variants], rows.map(({ name, places }) => [name, ...places.map((count) => count.toFixed(0))]))];
 }
 
 function gbp(project: Project): string {

@@ -1,8 +1,8 @@
 // What the reader has chosen to see.
 
-import type { Measure, Variant } from "./data";
+import type { Measure, PlanData, Variant } from "./data";
 
-export type Layer = "settings" | "projects" | "flows";
+export type Layer = "settings" | "projects" | "candidates" | "flows";
 
 export interface View {
   measure: Measure;
@@ -14,6 +14,12 @@ export interface View {
 }
 
 export interface Selection {
-  kind: "area" | "site" | "project";
+  kind: "area" | "site" | "project" | "candidate";
   index: number;
+}
+
+/** Need in the last year with the plan. */
+export function startView({ about }: PlanData): View {
+  const layers = { settings: true, projects: true, candidates: false, flows: false };
+  return { measure: "need", group: 0, variant: (about.variants.length - 1) as Variant, year: about.years.length - 1, layers };
 }

@@ -80,6 +80,24 @@ export function crowdSymbol(count: string): ImageData {
   return paint.getImageData(0, 0, 2 * (SIZE + 10), 2 * (SIZE + 8));
 }
 
+/** A candidate that is not in the plan: a small white square with a plus. */
+export function candidateSymbol(): ImageData {
+  const size = 18;
+  const paint = canvas(size, size);
+  paint.fillStyle = "#ffffff";
+  paint.strokeStyle = "#4c2c92";
+  paint.lineWidth = 2;
+  paint.fillRect(2, 2, size - 4, size - 4);
+  paint.strokeRect(2, 2, size - 4, size - 4);
+  paint.beginPath();
+  paint.moveTo(size / 2, 5);
+  paint.lineTo(size / 2, size - 5);
+  paint.moveTo(5, size / 2);
+  paint.lineTo(size - 5, size / 2);
+  paint.stroke();
+  return paint.getImageData(0, 0, 2 * size, 2 * size);
+}
+
 /** A pattern for areas without a figure: hatching, not a shade. */
 export function hatching(): ImageData {
   const paint = canvas(8, 8);
