@@ -37,4 +37,4 @@ class Listing(BaseModel, Generic[Item]):
     """Part of a list, newest first."""
 
     items: list[Item]
-    next: str | None = Field(None, description="Cursor of the rest; null at the end")
+    next: str | None = Field(default=None, description="Cursor of the rest; null at the end")

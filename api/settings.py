@@ -18,7 +18,7 @@ class Limits(BaseModel):
 
     queue_length: int = Field(default=20, ge=1, description="Runs of one user that wait or run at the same time")
     batch_runs: int = Field(default=200, ge=1, description="Runs of one batch; a batch may exceed the queue length")
-    body_bytes: int = Field(MEGABYTE, ge=1024, description="Largest request body that is not an upload, bytes")
+    body_bytes: int = Field(default=MEGABYTE, ge=1024, description="Largest request body that is not an upload, bytes")
     upload_bytes: int = Field(default=512 * MEGABYTE, ge=1024, description="Largest upload, bytes")
     unpacked_bytes: int = Field(default=2048 * MEGABYTE, ge=1024, description="Largest size of an upload once unpacked, bytes")
     run_seconds: int = Field(default=7200, ge=1, description="Longest run, seconds; the best plan by then is kept")

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
-from api.auth.principal import Principal, Scoped
+from api.auth.principal import Principal, Scoped, sees
 from api.problems import ApiError, not_found
 from api.store.models import Resource
 from api.store.scope import councils_of, visible
@@ -67,3 +67,8 @@ def _read_cursor(cursor: str) -> tuple[datetime, str]:
         return datetime.fromisoformat(at), key
     except (ValueError, binascii.Error) as error:
         raise ApiError(422, "invalid-input", "The cursor is not one that this list gave out.") from error
+
+
+def is_visible(session: Session, row: Resource, principal: Principal) -> bool:
+    """Whether the caller may see the row."""
+    return sees(principal, councils_of(session, row.scope_id))

@@ -1,0 +1,34 @@
+"""``python -m api [--host 127.0.0.1] [--port 8000]``: the service, with the settings of the environment."""
+
+from __future__ import annotations
+
+import argparse
+
+import uvicorn
+
+from api.app import create_app
+from api.settings import Settings
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    settings = Settings()
+    parser = argparse.ArgumentParser(prog="python -m api", description="The planning service. Its settings: docs/service.md")
+    parser.add_argument("--host", default=settings.host, help="address to listen on (default %(default)s)")
+    parser.add_argument("--port", type=int, default=settings.port, help="port to listen on (default %(default)s)")
+    asked = parser.parse_args()
+    settings = settings.model_copy(update={"host": asked.host, "port": asked.port})
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        forwarded_allow_ips=settings.forwarded_allow_ips,
+        access_log=False,  # it would log paths and addresses; api.observe logs what is needed
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
+if __name__ == "__main__":
+    main()

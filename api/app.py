@@ -1,0 +1,74 @@
+"""create_app(): the service, put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import APIRouter, FastAPI
+
+from api import problems
+from api.auth import routes as access
+from api.auth.install import install as install_auth
+from api.jobs.supervisor import Supervisor
+from api.observe import Metrics, Observed, configure_logs
+from api.routes import assumptions, batches, cases, comparisons, health, partnerships, plans, requests, runs, tables, tailored, what_if
+from api.settings import Settings
+from api.store import Store
+
+ROUTERS: tuple[APIRouter, ...] = (
+    cases.router,
+    assumptions.router,
+    requests.router,
+    runs.router,
+    batches.router,
+    plans.router,
+    tables.router,
+    what_if.router,
+    comparisons.router,
+    tailored.router,
+    partnerships.router,
+    access.router,
+)
+"""All that stands under /v1."""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The service with these settings; by default those of the environment."""
+    settings = settings or Settings()
+    configure_logs(settings)
+    store = Store(settings)
+    supervisor = Supervisor(settings)
+    app = FastAPI(
+        title="Sufficiency",
+        summary="Which SEND and AP places to buy, where, of what kind and when",
+        version=version("sufficiency"),
+        root_path=settings.root_path,
+        docs_url=None,  # their pages load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan(store, supervisor),
+    )
+    app.state.settings, app.state.store, app.state.supervisor, app.state.metrics = settings, store, supervisor, Metrics(store)
+    problems.install(app)
+    app.include_router(health.router)
+    for router in ROUTERS:
+        app.include_router(router, prefix="/v1")
+    install_auth(app, settings, store)
+    app.add_middleware(Observed, metrics=app.state.metrics)
+    return app
+
+
+def _lifespan(store: Store, supervisor: Supervisor) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        store.migrate()
+        supervisor.start()
+        try:
+            yield
+        finally:
+            supervisor.stop()
+            store.close()
+
+    return lifespan

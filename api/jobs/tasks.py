@@ -1,0 +1,150 @@
+"""What a child process can do. Each takes its payload, a way to tell progress and whether it is asked to stop; all are plain data."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import geopandas as gpd
+import pandas as pd
+
+from solver.result import Progress
+from sufficiency.audit import audit_plan, write_audit
+from sufficiency.case import PARQUET, Case, case_hashes, file_of, load_case
+from sufficiency.outputs.folder import read_plan, write_plan
+from sufficiency.request import checked_request
+from sufficiency.tables.checks import report_case
+from sufficiency.tables.problems import InputError, InputProblem
+from sufficiency.tables.read import read_table, validate_table
+from sufficiency.what_if import changed_case
+from sufficiency.workflow import plan_case
+
+Tell = Callable[..., None]
+Interrupted = Callable[[], bool]
+PROGRESS_S = 0.5
+"""Figures of the search are told no more often."""
+
+
+def plan(payload: dict[str, Any], tell: Tell, interrupted: Interrupted) -> dict[str, Any]:
+    """Make, write and audit a plan: ``case`` and ``out`` (folders), ``settings``, ``changes``, ``base_plan`` (folder or None)."""
+    case_folder, out = Path(payload["case"]), Path(payload["out"])
+    request = checked_request(payload["settings"], "request")
+    say = _phases(tell)
+    say("Reading the case")
+    case = load_case(case_folder)
+    base = read_plan(Path(payload["base_plan"])) if payload["base_plan"] else None
+    if payload["changes"]:
+        case = changed_case(case, payload["changes"], base)
+        _refuse(report_case(case).errors)
+    found = plan_case(case, request, inputs=case_hashes(case_folder), progress=say, watch=_figures(tell), interrupted=interrupted)
+    planned = request.applied_to(case)
+    write_plan(found, planned, out, say)
+    say("Auditing")
+    report = audit_plan(planned, out, case_folder=case_folder)
+    write_audit(report, out)
+    return {"audit_passed": report.passed}
+
+
+def check_case(payload: dict[str, Any], tell: Tell, interrupted: Interrupted) -> dict[str, Any]:
+    """Validate the case in ``folder`` whole and say what it is. Tables sent as GeoPackage or CSV become those of a case folder."""
+    folder = Path(payload["folder"])
+    _refuse(_as_case_folder(folder))
+    case = load_case(folder)
+    report = report_case(case)
+    _refuse(report.errors)
+    return {"about": _about(case), "warnings": [asdict(problem) for problem in report.problems], "files": case_hashes(folder)}
+
+
+def builtin_case(payload: dict[str, Any], tell: Tell, interrupted: Interrupted) -> dict[str, Any]:
+    """Write a case that comes with the program into ``folder`` and say what it is."""
+    sys.argv = ["fixtures", "--out", payload["folder"], *(["--tiny"] if payload["name"] == "tiny" else [])]
+    with suppress(SystemExit):
+        runpy.run_module("fixtures", run_name="__main__")
+    return check_case(payload, tell, interrupted)
+
+
+TASKS: Final[Mapping[str, Callable[[dict[str, Any], Tell, Interrupted], dict[str, Any]]]] = {
+    "plan": plan,
+    "check_case": check_case,
+    "builtin_case": builtin_case,
+}
+"""Name -> task."""
+
+
+def _phases(tell: Tell) -> Callable[[str], None]:
+    """Progress text as phases; indented lines are figures, which ``_figures`` tells."""
+
+    def say(text: str) -> None:
+        if not text.startswith(" "):
+            tell(phase=text)
+
+    return say
+
+
+def _figures(tell: Tell) -> Callable[[Progress], None]:
+    last = 0.0
+
+    def watch(progress: Progress) -> None:
+        nonlocal last
+        if time.monotonic() - last >= PROGRESS_S:
+            last = time.monotonic()
+            tell(incumbent_gbp=_finite(progress.upper), bound_gbp=_finite(progress.lower))
+
+    return watch
+
+
+def _finite(value: float) -> float | None:
+    return value if abs(value) < float("inf") else None
+
+
+def _refuse(problems: list[InputProblem]) -> None:
+    if problems:
+        raise InputError(problems)
+
+
+def _as_case_folder(folder: Path) -> list[InputProblem]:
+    """Areas from a GeoPackage, and tables given as CSV where a case folder holds Parquet."""
+    problems: list[InputProblem] = []
+    for name in sorted(PARQUET):
+        target = folder / file_of(name)
+        given = [path for path in (folder / f"{name}.gpkg", folder / f"{name}.csv") if path.is_file()]
+        if not given or target.is_file():
+            continue
+        try:
+            table = _read_given(given[0], name)
+        except InputError as error:
+            problems += error.problems
+        else:
+            table.to_parquet(target, index=False)
+            given[0].unlink()
+    return problems
+
+
+def _read_given(path: Path, name: str) -> pd.DataFrame:
+    return validate_table(gpd.read_file(path), name, path.name) if path.suffix == ".gpkg" else read_table(path, name)
+
+
+def _about(case: Case) -> dict[str, Any]:
+    return {
+        "name": case.name,
+        "level": case.level,
+        "base_january": case.base_january,
+        "academic_years": list(case.academic_years),
+        "programme": case.programme,
+        "price_base": case.price_base,
+        "disclosure": case.disclosure,
+        "councils": [{"code": str(row.council_code), "name": str(row.council_name)} for row in case.councils.itertuples(index=False)],
+        "scenarios": sorted(str(name) for name in case.pupils["scenario"].unique()),
+        "rows": {name: len(table) for name, table in case.tables.items()},
+        "capital_gbp": float(case.funds["amount_gbp"].sum()),
+        "assumptions_changed": case.assumptions.changed(),
+        "notes": list(case.notes),
+        "sources": [vars(source) for source in case.sources],
+        "totals": case.totals,
+    }
