@@ -1,7 +1,7 @@
 # Everything a planner or a developer runs. Needs Python 3.11 to 3.13 and make; all else goes into .venv in this folder.
 
 .DEFAULT_GOAL := help
-.PHONY: help plan partnership england travel forecast backtest bench test lint types layers web docs lock clean
+.PHONY: help plan partnership england pack packs travel forecast backtest bench test lint types layers web docs lock clean
 
 # The first interpreter that starts and is new enough; override with PYTHON=/path/to/python3.
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
@@ -11,6 +11,7 @@ READY := .venv/.ready
 FICTIONAL := out/case-fictional
 CASE ?= $(FICTIONAL)
 WORKERS ?= 2
+PACK_PLAN = $(or $(PLAN),$(or $(OUT),out/pack)/plan)
 
 help: ## List the targets
 	@echo "make TARGET [NAME=value]. The first run makes .venv in this folder, which takes a few minutes."
@@ -32,6 +33,16 @@ partnership: $(READY) data web ## Build and plan real councils: COUNCILS="Glouce
 england: $(READY) data ## Build the case of England by MSOA and report its baseline [PROGRAMME= OUT=out/england]
 	$(BIN)/sufficiency case build --data "$(SUFFICIENCY_DATA)" --level msoa --england $(if $(PROGRAMME),--programme $(PROGRAMME)) --out "$(or $(OUT),out/england)/case"
 	$(BIN)/sufficiency case check "$(or $(OUT),out/england)/case"
+
+pack: $(READY) web $(if $(filter $(FICTIONAL),$(CASE)),$(FICTIONAL)/case.toml) ## Meeting packs of a case and its councils; plans it first [CASE= PLAN= OUT=out/pack]
+	@test -f "$(PACK_PLAN)/plan.json" || $(BIN)/sufficiency plan "$(CASE)" --out "$(PACK_PLAN)" $(if $(GAP),--gap $(GAP)) $(if $(TIME_LIMIT),--time-limit $(TIME_LIMIT))
+	$(BIN)/sufficiency pack "$(CASE)" "$(PACK_PLAN)" --out "$(or $(OUT),out/pack)"
+
+packs: $(READY) web ## Meeting packs of England's nine partnerships and nine regions; goes on where it stopped [OUT=out/england]
+	@if test -f "$(or $(OUT),out/england)/plan/plan.json"; then \
+	  $(BIN)/sufficiency packs "$(or $(OUT),out/england)/case" "$(or $(OUT),out/england)/plan" --out "$(or $(OUT),out/england)/packs"; \
+	else echo "No plan of England in $(or $(OUT),out/england)/plan, so no packs. Make one: make england, then" \
+	  "$(BIN)/sufficiency plan $(or $(OUT),out/england)/case --out $(or $(OUT),out/england)/plan"; fi
 
 travel: $(READY) $(if $(filter $(FICTIONAL),$(CASE)),$(FICTIONAL)/case.toml) ## Journeys of a case along real roads [ROADS=file.osm.pbf CASE= OUT=out/travel.parquet]
 	$(BIN)/sufficiency travel --case "$(CASE)" $(if $(ROADS),--roads "$(ROADS)") --out "$(or $(OUT),out/travel.parquet)"

@@ -26,6 +26,8 @@ app = typer.Typer(
 )
 case_app = typer.Typer(no_args_is_help=True, help="Build a case from published data, or check one.")
 app.add_typer(case_app, name="case")
+comments_app = typer.Typer(no_args_is_help=True, help="Read comments on projects.")
+app.add_typer(comments_app, name="comments")
 
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="Folder of published data (default: $SUFFICIENCY_DATA).", envvar="SUFFICIENCY_DATA")
@@ -254,6 +256,43 @@ def travel(
         typer.echo(f"  mean error under 60 km, {method}: {error:.1f} minutes")
     if report.far_points:
         typer.echo(f"  {len(report.far_points)} points are more than 1 km from a road or have none: see {out}.json")
+
+
+@app.command()
+def pack(
+    case_folder: Annotated[Path, typer.Argument(metavar="CASE", help="Case folder.")],
+    plan_folder: Annotated[Path, typer.Argument(metavar="PLAN", help="Plan folder.")],
+    out: Annotated[Path, typer.Option(help="Folder to write the packs into, one folder each.")] = Path("out/pack"),
+    council: Annotated[list[str] | None, typer.Option(help="Only this council (code or name); may be repeated.")] = None,
+    partnership: Annotated[str | None, typer.Option(help='Only this partnership and its councils, e.g. "South West".')] = None,
+) -> None:
+    """The meeting pack: printed brief, workbook, maps, annexes and papers for families, per council and for all together."""
+    from sufficiency.outputs.pack.command import run_pack
+
+    typer.echo(run_pack(case_folder, plan_folder, out, council or (), partnership, _say))
+
+
+@app.command()
+def packs(
+    case_folder: Annotated[Path, typer.Argument(metavar="CASE", help="Case folder of England.")],
+    plan_folder: Annotated[Path, typer.Argument(metavar="PLAN", help="Plan folder.")],
+    out: Annotated[Path, typer.Option(help="Folder to write the packs into, one folder each.")] = Path("out/packs"),
+) -> None:
+    """Meeting packs of all partnerships and regions. A stopped run goes on where it was."""
+    from sufficiency.outputs.pack.command import run_packs
+
+    typer.echo(run_packs(case_folder, plan_folder, out, _say))
+
+
+@comments_app.command("read")
+def comments_read(
+    sheet: Annotated[Path, typer.Argument(metavar="FILE", help="Comments sheet of a pack, filled in (.xlsx or .csv).")],
+    out: Annotated[Path | None, typer.Option(help="TOML file to write for `sufficiency plan --request`; printed without it.")] = None,
+) -> None:
+    """Turn a comments sheet into pins with author and date."""
+    from sufficiency.outputs.pack.command import run_comments
+
+    typer.echo(run_comments(sheet, out))
 
 
 def _case_text(case: Any) -> str:

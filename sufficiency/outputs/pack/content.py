@@ -1,0 +1,358 @@
+"""The tables of a pack, from the part of a plan that concerns its councils. All join by id and add up the plan's own tables."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+
+from sufficiency.outputs.figures import by_year, project_list
+from sufficiency.outputs.pack.material import BEFORE_AND_AFTER, Material, added, hides, totals
+from sufficiency.outputs.pack.table import Column, PackTable, made
+from sufficiency.outputs.words import SENSITIVITIES
+from sufficiency.terms import NEED_GROUPS, PROJECT_KINDS, SETTING_KINDS
+
+EFFECTS: Final = {"add": "adds", "convert": "converts", "replace": "replaces", "improve": "keeps"}
+DECISIONS: Final = {"open": "chosen", "committed": "already decided"}
+BEFORE: Final = "with only what is already committed"
+
+
+def pupils(name: str, heading: str, meaning: str = "", *, sums: bool = True) -> Column:
+    """A column that counts pupils."""
+    return Column(name, heading, "pupils", "decimal", meaning or heading, sums)
+
+
+def pounds_column(name: str, heading: str, unit: str, meaning: str = "", *, sums: bool = True, formula: str = "") -> Column:
+    """A column of money."""
+    return Column(name, heading, unit, "pounds", meaning or heading, sums, formula)
+
+
+def project_table(of: Material) -> PackTable:
+    """What to build and when."""
+    listed = project_list(of.plan.plan.projects, of.case)
+    stages = of.plan.plan.projects.sort_values("stage").drop_duplicates("project_id").set_index("project_id")
+    first = stages.reindex(listed["project_id"])
+    rows = listed.assign(
+        effect=first["effect"].map(EFFECTS).to_numpy(),
+        starts=first["start_financial_year"].to_numpy(),
+        decision=listed["decision"].map(DECISIONS),
+        per_place_gbp=listed["capital_gbp"] / listed["places"].where(listed["places"] > 0),
+    )
+    columns = [
+        Column("number", "No.", "number", "number", "Number of the project on the maps"),
+        Column("project_id", "Project id", "id"),
+        Column("name", "Project"),
+        Column("council", "Council that pays"),
+        Column("where", "Where"),
+        Column("kind", "Kind"),
+        Column("for_whom", "For whom", meaning="Need groups that the places are designated for"),
+        Column("phases", "Phases"),
+        Column("starts", "Starts", "financial year"),
+        Column("opens", "Opens", "academic year", meaning="Academic year of the first places"),
+        Column("stages", "Stages", meaning="Academic year and places of each opening"),
+        Column("effect", "Effect", meaning="adds, converts, replaces, or keeps places that would be lost"),
+        Column("places", "Places", "places", "number", "Places it opens or keeps", True),
+        pounds_column("capital_gbp", "Capital", f"GBP, {of.case.price_base} prices", "Capital with optimism bias, undiscounted"),
+        pounds_column(
+            "per_place_gbp", "Capital per place", "GBP per place", "Capital over places", sums=False, formula="{capital_gbp}/{places}"
+        ),
+        Column("decision", "Decision", meaning="chosen by the plan, or already decided"),
+    ]
+    note = "One row per project, in the order of opening. Numbers are those on the maps."
+    return made("projects", "What to build and when", note, columns, rows)
+
+
+def new_places_table(of: Material) -> PackTable:
+    """Places by what they are designated for."""
+    listed = project_list(of.plan.plan.projects, of.case)
+    effect = of.plan.plan.projects.drop_duplicates("project_id").set_index("project_id")["effect"]
+    listed = listed.assign(effect=listed["project_id"].map(effect).map(EFFECTS))
+    by = ["for_whom", "phases", "effect"]
+    rows = listed.groupby(by, as_index=False).agg(
+        projects=("project_id", "size"), places=("places", "sum"), capital_gbp=("capital_gbp", "sum")
+    )
+    columns = [
+        Column("for_whom", "For whom"),
+        Column("phases", "Phases"),
+        Column("effect", "Effect"),
+        Column("projects", "Projects", "projects", "number", "Number of projects", True),
+        Column("places", "Places", "places", "number", "Places they open or keep", True),
+        pounds_column("capital_gbp", "Capital", f"GBP, {of.case.price_base} prices"),
+    ]
+    note = "Places designated for several needs stand once, under all of them: a class may take any of these pupils."
+    return made("new_places", "Places by need", note, columns, rows.sort_values("places", ascending=False))
+
+
+def spend_table(of: Material) -> PackTable:
+    """Payments by council, fund and financial year."""
+    payments = of.plan.plan.payments.assign(council=_council_names(of.plan.plan.payments, of))
+    years = sorted(payments["financial_year"].unique())
+    wide = payments.pivot_table(index=["council", "fund_id"], columns="financial_year", values="amount_gbp", aggfunc="sum", fill_value=0.0)
+    rows = wide.reindex(columns=years).assign(total_gbp=wide.sum(axis=1)).reset_index()
+    unit = f"GBP, {of.case.price_base} prices"
+    columns = [
+        Column("council", "Council"),
+        Column("fund_id", "Fund"),
+        *(pounds_column(year, year, unit, f"Paid in {year}") for year in years),
+        pounds_column("total_gbp", "Total", unit, "All years", formula="+".join(f"{{{year}}}" for year in years)),
+    ]
+    note = "Which fund pays for the projects of which council, by financial year (April to March)."
+    return made("spend", "Money by council, fund and year", note, columns, rows)
+
+
+def payments_table(of: Material) -> PackTable:
+    """Payments in full: fund, council, kind of project and year."""
+    rows = of.plan.plan.payments.assign(
+        council=_council_names(of.plan.plan.payments, of), kind=of.plan.plan.payments["kind"].map(PROJECT_KINDS)
+    )
+    columns = [
+        Column("fund_id", "Fund"),
+        Column("council", "Council"),
+        Column("kind", "Kind of project"),
+        Column("financial_year", "Financial year", "year"),
+        pounds_column("amount_gbp", "Paid", f"GBP, {of.case.price_base} prices"),
+    ]
+    return made("payments", "Payments by kind of project", "One row per fund, council, kind of project and financial year.", columns, rows)
+
+
+def fund_table(of: Material) -> PackTable:
+    """The cash of each fund by year."""
+    rows = of.plan.plan.funding.assign(
+        check_gbp=lambda t: t["carried_in_gbp"] + t["allocated_gbp"] - t["spent_gbp"] - t["returned_gbp"] - t["carried_out_gbp"]
+    ).sort_values(["fund_id", "financial_year"])
+    rows["check_gbp"] = rows["check_gbp"].round(2)
+    unit = f"GBP, {of.case.price_base} prices"
+    columns = [
+        Column("fund_id", "Fund"),
+        Column("councils", "Councils", "ONS codes", meaning="Councils that may draw on it"),
+        Column("financial_year", "Financial year", "year"),
+        pounds_column("carried_in_gbp", "Carried in", unit, "From the year before", sums=False),
+        pounds_column("allocated_gbp", "Allocated", unit),
+        pounds_column("spent_gbp", "Spent", unit),
+        pounds_column("returned_gbp", "Returned", unit, "Unspent above what may be carried forward"),
+        pounds_column("carried_out_gbp", "Carried out", unit, "Into the next year", sums=False),
+        pounds_column(
+            "check_gbp",
+            "Check: 0",
+            unit,
+            "Carried in + allocated - spent - returned - carried out",
+            sums=False,
+            formula="ROUND({carried_in_gbp}+{allocated_gbp}-{spent_gbp}-{returned_gbp}-{carried_out_gbp},2)",
+        ),
+    ]
+    note = (
+        "Carried in + allocated = spent + returned + carried out. A fund shared with councils beyond this pack stands with all its money."
+    )
+    return made("funds", "Cash of each fund by year", note, columns, rows)
+
+
+def need_table(of: Material) -> PackTable:
+    """Where the pupils of the last year are, by need group, before and after."""
+    tables = {s: t[t["academic_year"] == of.last].set_index("need_group") for s, t in totals(of, ["need_group", "academic_year"]).items()}
+    groups = [code for code in NEED_GROUPS if code in tables["after"].index]
+    rows = pd.DataFrame({"need_group": [NEED_GROUPS[code] for code in groups]})
+    for name in ("demand", "state", "independent", "unmet", "in_new_places"):
+        for suffix, table in tables.items():
+            rows[f"{name}_{suffix}"] = table[name].reindex(groups).to_numpy()
+    rows = rows.rename(columns={"demand_after": "demand", "in_new_places_after": "in_new_places"})
+    columns = [
+        Column("need_group", "Need group"),
+        pupils("demand", "Pupils who need a place", "Placed demand of the year"),
+        pupils("state_before", "State places, before", f"In state special schools, resourced provisions, units and AP, {BEFORE}"),
+        pupils("state_after", "State places, with the plan"),
+        pupils("independent_before", "Independent, before", f"In non-maintained and independent places, {BEFORE}"),
+        pupils("independent_after", "Independent, with the plan"),
+        pupils("unmet_before", "No suitable place, before"),
+        pupils("unmet_after", "No suitable place, with the plan"),
+        pupils("in_new_places", "Of all, in new places", "Of all these pupils, in places that the plan opens"),
+    ]
+    note = (
+        f"Residents in {of.last}. Before means {BEFORE}. Council-funded AP with no location is in the demand, not in the columns after it."
+    )
+    return made("needs", f"Pupils by need, {of.last}", note, columns, rows)
+
+
+def kind_table(of: Material) -> PackTable:
+    """Places and pupils by kind of provision in the first and last year."""
+    frames, here = [], set(of.case.councils["council_code"])
+    for year in dict.fromkeys((of.case.academic_years[0], of.last)):
+        sums = {}
+        for suffix, variant in BEFORE_AND_AFTER.items():
+            places = getattr(of.plan, variant).places
+            places = places[(places["academic_year"] == year) & places["council_code"].isin(here)]
+            sums[suffix] = added(places, ["kind"], ["places", "pupils", "latent_pupils"])
+        kinds = [kind for kind in SETTING_KINDS if kind in sums["after"].index]
+        frame = pd.DataFrame({"kind": [SETTING_KINDS[kind] for kind in kinds], "academic_year": year})
+        for suffix, table in sums.items():
+            table = table.reindex(kinds)
+            frame[f"places_{suffix}"] = table["places"].to_numpy()
+            frame[f"pupils_{suffix}"] = (table["pupils"] + table["latent_pupils"].fillna(0.0)).to_numpy()
+        frames.append(frame)
+    columns = [
+        Column("kind", "Kind of provision"),
+        Column("academic_year", "Year", "academic year"),
+        Column("places_before", "Places, before", "places", "decimal", f"Places open, {BEFORE}"),
+        Column("places_after", "Places, with the plan", "places", "decimal"),
+        pupils("pupils_before", "Pupils, before", sums=False),
+        pupils("pupils_after", "Pupils, with the plan", sums=False),
+    ]
+    note = f"Places that stand in the councils of this pack, with all pupils in them. Before means {BEFORE}.{hides(of)}"
+    return made("kinds", "Places by kind of provision", note, columns, pd.concat(frames, ignore_index=True))
+
+
+def year_table(of: Material) -> PackTable:
+    """The main figures by year."""
+    years, here = list(of.case.academic_years), set(of.case.councils["council_code"])
+    tables = {suffix: table.set_index("academic_year").reindex(years) for suffix, table in totals(of, ["academic_year"]).items()}
+    new = of.plan.plan.places[of.plan.plan.places["is_new"] & of.plan.plan.places["council_code"].isin(here)]
+    opened = by_year(new, "places")
+    rows = pd.DataFrame({"academic_year": years, "demand": tables["after"]["demand"].to_numpy()})
+    for name in ("independent", "unmet"):
+        for suffix, table in tables.items():
+            rows[f"{name}_{suffix}"] = table[name].to_numpy()
+    for suffix, variant in BEFORE_AND_AFTER.items():
+        rows[f"minutes_{suffix}"] = _travel(getattr(of.plan, variant).travel, ["academic_year"])["minutes"].reindex(years).to_numpy()
+    rows["independent_avoided"] = rows["independent_before"] - rows["independent_after"]
+    rows["new_places"] = [opened.get(year, 0.0) for year in years]
+    rows["latent"] = tables["after"]["latent"].to_numpy()
+    columns = [
+        Column("academic_year", "Year", "academic year"),
+        pupils("demand", "Pupils who need a place", sums=False),
+        pupils("independent_before", "Independent, before", sums=False),
+        pupils("independent_after", "Independent, with the plan", sums=False),
+        Column(
+            "independent_avoided",
+            "Independent avoided",
+            "pupils",
+            "decimal",
+            "Independent placements of the year that the plan makes unnecessary",
+            formula="{independent_before}-{independent_after}",
+        ),
+        pupils("unmet_before", "No suitable place, before", sums=False),
+        pupils("unmet_after", "No suitable place, with the plan", sums=False),
+        Column("minutes_before", "Mean journey, before", "minutes, one way", "decimal"),
+        Column("minutes_after", "Mean journey, with the plan", "minutes, one way", "decimal"),
+        Column("new_places", "New places open", "places", "number", "Places of projects here that are open, committed ones included"),
+        pupils("latent", "From mainstream into new places", "Pupils drawn from mainstream; not part of the demand", sums=False),
+    ]
+    note = f"Before means {BEFORE}. The mean journey is that of placed pupils whose setting has a location; independent places with no"
+    note += " location have none, so the mean can rise when a pupil comes back from one of them into a place on the map."
+    return made("years", "Year by year", note, columns, rows)
+
+
+def travel_table(of: Material, by: str) -> PackTable:
+    """Journeys of the last year before and after, by ``council_code`` or ``need_group``."""
+    names = NEED_GROUPS if by == "need_group" else _names(of)
+    tables = {}
+    for suffix, variant in BEFORE_AND_AFTER.items():
+        travel = getattr(of.plan, variant).travel
+        tables[suffix] = _travel(travel[travel["academic_year"] == of.last], [by])
+    groups = [code for code in names if code in tables["before"].index.union(tables["after"].index)]
+    rows = pd.DataFrame({"group": [names[code] for code in groups]})
+    for suffix, table in tables.items():
+        for column in table.columns:
+            rows[f"{column}_{suffix}"] = table[column].reindex(groups).to_numpy()
+    what = "Need group" if by == "need_group" else "Council of residence"
+    columns = [Column("group", what)]
+    for name, heading, unit, form, sums in (
+        ("pupils", "Pupils", "pupils", "decimal", True),
+        ("minutes", "Mean journey", "minutes, one way", "decimal", False),
+        ("over_45", "Over 45 minutes", "pupils", "decimal", True),
+        ("over_75", "Over 75 minutes", "pupils", "decimal", True),
+        ("cost_gbp", "Transport", "GBP per year", "pounds", True),
+    ):
+        columns += [Column(f"{name}_{s}", f"{heading}, {s}", unit, form, f"{heading} {s} the plan", sums) for s in ("before", "after")]
+    note = f"Placed pupils whose setting has a location, {of.last}. Before means {BEFORE}.{hides(of)}"
+    name = "travel_by_need" if by == "need_group" else "travel_by_council"
+    return made(name, f"Journeys by {'need' if by == 'need_group' else 'council'}, {of.last}", note, columns, rows)
+
+
+def avoided_table(of: Material) -> PackTable:
+    """Independent placements by council in the last year."""
+    tables = {
+        s: t[t["academic_year"] == of.last].set_index("council_code") for s, t in totals(of, ["council_code", "academic_year"]).items()
+    }
+    names = _names(of)
+    rows = pd.DataFrame({"council": list(names.values())})
+    for suffix, table in tables.items():
+        rows[suffix] = table["independent"].reindex(list(names)).to_numpy()
+    rows["avoided"] = rows["before"] - rows["after"]
+    columns = [
+        Column("council", "Council of residence"),
+        pupils("before", "Before", f"In non-maintained and independent places, {BEFORE}"),
+        pupils("after", "With the plan"),
+        Column("avoided", "Avoided", "pupils", "decimal", "Placements that the plan makes unnecessary", True, "{before}-{after}"),
+    ]
+    title = f"Independent placements avoided, {of.last}"
+    return made(
+        "avoided",
+        title,
+        "Residents of each council in the last planning year.",
+        columns,
+        rows.assign(avoided=rows["before"] - rows["after"]),
+    )
+
+
+def range_table(of: Material) -> PackTable:
+    """The saving of the same projects under other assumptions."""
+    rows = [
+        {
+            "what": SENSITIVITIES.get(row["what"], (row["what"], str))[0],
+            "value": SENSITIVITIES.get(row["what"], (row["what"], "{:g}".format))[1](row["value"]),
+            "saving_gbp": row["saving_gbp"],
+        }
+        for row in of.plan.summary.get("sensitivity", [])
+    ]
+    columns = [
+        Column("what", "Assumption", meaning="What is changed; the projects stay the same"),
+        Column("value", "At"),
+        pounds_column("saving_gbp", "Saving of the whole plan", f"GBP, present value, {of.plan.summary['price_base']} prices", sums=False),
+    ]
+    note = "The plan's projects are kept and one assumption is changed at a time. The saving is that of the whole plan."
+    return made("ranges", "How sure is the saving?", note, columns, pd.DataFrame(rows, columns=[column.name for column in columns]))
+
+
+def assumption_table(of: Material) -> PackTable:
+    """All assumptions with their status."""
+    rows = pd.DataFrame(
+        [
+            {"name": a.name, "value": _value(a.value), "unit": a.unit, "year": a.year, "status": a.status, "source": a.source}
+            for a in of.case.assumptions
+        ]
+    )
+    columns = [
+        Column("name", "Assumption"),
+        Column("value", "Value"),
+        Column("unit", "Unit"),
+        Column("year", "Year"),
+        Column("status", "Status", meaning="sourced, derived, unverified, assumed, or user (changed for this case or plan)"),
+        Column("source", "Source"),
+    ]
+    note = "sourced: read in the named source; derived: computed from it; unverified: to be checked; assumed: a choice; user: changed here."
+    return made("assumptions", "Assumptions and their status", note, columns, rows)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{key} {figure:g}" for key, figure in value.items())
+    if isinstance(value, list):
+        return ", ".join(f"{figure:g}" for figure in value)
+    return f"{value:,g}" if isinstance(value, int | float) and abs(value) < 1e6 else f"{value:,}"
+
+
+def _travel(travel: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Journeys added up; means weighted by the pupils for whom they are known."""
+    known = travel["mean_min"].notna() & travel["pupils"].notna()
+    table = travel.assign(minutes=(travel["mean_min"] * travel["pupils"]).where(known), timed=travel["pupils"].where(known))
+    sums = added(table, by, ["pupils", "minutes", "timed", "over_45_min", "over_75_min", "travel_gbp"])
+    sums["minutes"] /= sums.pop("timed").where(lambda timed: timed > 0)
+    return sums.rename(columns={"over_45_min": "over_45", "over_75_min": "over_75", "travel_gbp": "cost_gbp"})
+
+
+def _names(of: Material) -> dict[str, str]:
+    """Council code -> name, in the order of the case."""
+    return dict(zip(of.case.councils["council_code"].astype(str), of.case.councils["council_name"].astype(str), strict=True))
+
+
+def _council_names(table: pd.DataFrame, of: Material) -> pd.Series[str]:
+    return table["council_code"].map(_names(of))

@@ -1,0 +1,129 @@
+"""What a pack is made from: the part of a plan that concerns its councils, as the case's disclosure profile shows it.
+
+Every figure of a pack passes here: tables of the shown plan, totals by ``totals``, and figures of areas by ``Shown``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import pandas as pd
+
+from sufficiency.case import Case
+from sufficiency.disclosure import Shown, count_totals, shown_by_variant, shown_case, shown_plan
+from sufficiency.outputs.pack.scope import Scope, scoped
+from sufficiency.plan import Plan
+from sufficiency.terms import INDEPENDENT_KINDS
+
+INDEPENDENT: Final = tuple(sorted(INDEPENDENT_KINDS - {"unlocated_ap"}))
+"""Placements that count as independent, as in plan.json; AP with no location is told apart."""
+MEASURES: Final[Mapping[str, Sequence[str]]] = {
+    "demand": ("demand",),
+    "state": ("state_special", "resourced_provision", "ap"),
+    "independent": INDEPENDENT,
+    "unmet": ("unmet",),
+    "in_new_places": ("in_new_places",),
+    "latent": ("latent",),
+}
+"""What a pack counts -> columns of ``needs`` that add up to it."""
+BEFORE_AND_AFTER: Final = {"before": "counterfactual", "after": "plan"}
+
+
+@dataclass(frozen=True)
+class Material:
+    """``plan``, ``case`` and ``shown`` may be printed as they are; the exact ones only through totals that hide small counts."""
+
+    scope: Scope
+    plan: Plan
+    case: Case
+    shown: Mapping[str, Shown]
+    """By variant, as maps take it."""
+    exact: Plan
+    exact_case: Case
+
+    @property
+    def last(self) -> str:
+        """The last planning year."""
+        return self.case.academic_years[-1]
+
+    @property
+    def where(self) -> str:
+        """Whom the pack is for, as titles say it."""
+        return self.scope.name
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A plan and its case, exact and as shown, computed once for all packs."""
+
+    exact: Plan
+    exact_case: Case
+    plan: Plan
+    case: Case
+    shown: Mapping[str, Shown]
+
+
+def whole(plan: Plan, case: Case) -> Whole:
+    """An exact plan and case with what their profile shows of them: the one place where a pack asks for it."""
+    return Whole(plan, case, shown_plan(plan, case), shown_case(case), shown_by_variant(plan, case))
+
+
+def material(of: Whole, scope: Scope) -> Material:
+    """The part that concerns the scope's councils. Use of a setting is that of all councils of the plan."""
+    exact, exact_case = scoped(of.exact, of.exact_case, scope)
+    plan, case = scoped(of.plan, of.case, scope)
+    if exact is of.exact:
+        return Material(scope, plan, case, of.shown, exact, exact_case)
+    here = set(case.settings["setting_id"]) | set(plan.plan.projects["site_id"])
+    shown = {
+        name: replace(part, use=of.shown[name].use[of.shown[name].use["setting_id"].isin(here)])
+        for name, part in shown_by_variant(exact, exact_case).items()
+    }
+    part = Material(scope, plan, case, shown, exact, exact_case)
+    return replace(part, plan=replace(plan, summary=_summary(part, of)))
+
+
+def totals(of: Material, by: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Pupils by ``by`` (some of council_code, need_group, phase, academic_year), before and after; NaN = hidden."""
+    return {
+        suffix: count_totals(getattr(of.exact, variant), of.exact_case, list(by), MEASURES) for suffix, variant in BEFORE_AND_AFTER.items()
+    }
+
+
+def added(table: pd.DataFrame, by: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
+    """Sums of shown figures; what is hidden is left out, and a sum of nothing but hidden figures is hidden."""
+    return table.groupby(list(by))[list(columns)].sum(min_count=1)
+
+
+def hides(of: Material) -> str:
+    """What a note says of sums in which small counts are left out."""
+    return "" if of.case.disclosure == "open" else " Sums leave hidden counts out; all counts are rounded to 5."
+
+
+def _summary(of: Material, whole: Whole) -> dict[str, Any]:
+    """plan.json with what can be told by council told for these; the rest is marked as the whole plan's."""
+    projects = of.plan.plan.projects
+    new = projects[(projects["decision"] == "open") & (projects["effect"] != "improve")]
+    years = of.case.academic_years
+    before, after = (table.set_index("academic_year") for table in totals(of, ["academic_year"]).values())
+
+    def told(values: pd.Series[float]) -> dict[str, float | None]:
+        by_year = {year: float(values.get(year, 0.0)) for year in years}
+        return {year: None if pd.isna(value) else value for year, value in by_year.items()}
+
+    note = (
+        f"The saving, its cash part, its ranges and the rule of thumb are those of the whole plan for {len(whole.case.councils)}"
+        f" councils; all other figures are for {of.where}."
+    )
+    return {
+        **of.plan.summary,
+        "capital_gbp": float(projects["capital_gbp"].sum()),
+        "new_places": float(new["places"].sum()),
+        "independent_avoided": told(before["independent"] - after["independent"]),
+        "unmet": told(after["unmet"]),
+        "unmet_without": told(before["unmet"]),
+        "latent": told(after["latent"]),
+        "notes": [note, *of.plan.summary.get("notes", [])],
+    }
