@@ -20,6 +20,7 @@ class PlanTables:
     funding: pd.DataFrame
     payments: pd.DataFrame
     travel: pd.DataFrame
+    access: pd.DataFrame
     costs: pd.DataFrame
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from fixtures.region import fictional_region
+from sufficiency.access import access_table
 from sufficiency.case import Case
 from sufficiency.plan import Plan, PlanTables
 from sufficiency.tables.plan_schemas import PLAN_SCHEMAS
@@ -99,6 +100,7 @@ def _tables(case: Case, built: tuple[str, ...], near_share: float, unmet_share: 
         funding=_shaped("funding", case.funds.assign(allocated_gbp=case.funds["amount_gbp"], **no_carry)),
         payments=_shaped("payments", spent.assign(fund_id=case.funds["fund_id"].iloc[0])),
         travel=_travel(case, where),
+        access=_access(case, places, demand),
         costs=_shaped(
             "costs",
             pd.concat(
@@ -178,6 +180,20 @@ def _travel(case: Case, where: pd.DataFrame) -> pd.DataFrame:
     table = table[table["pupils"] > 0]
     means = {"mean_min": table["pupil_minutes"] / table["pupils"], "mean_km": table["pupil_km"] / table["pupils"]}
     return _shaped("travel", table.assign(over_45_min=0.0, over_75_min=0.0, travel_gbp=table["pupils"] * 8_000.0, **means))
+
+
+def _access(case: Case, places: pd.DataFrame, demand: pd.DataFrame) -> pd.DataFrame:
+    families = demand[["need_group", "phase"]].drop_duplicates(ignore_index=True)
+    areas = pd.Index(case.areas["area_id"])
+    whole = pd.MultiIndex.from_product([areas, pd.MultiIndex.from_frame(families), case.academic_years])
+    cells = [(area, *family, year) for area, family, year in whole]
+    pupils = demand.set_index(["area_id", "need_group", "phase", "academic_year"])["pupils_placed"].reindex(cells, fill_value=0.0)
+    return _shaped(
+        "access",
+        access_table(
+            case, places.drop(columns=["need_groups", "phases"]), areas, families, pupils.to_numpy().reshape(len(areas), len(families), -1)
+        ),
+    )
 
 
 def _shaped(name: str, table: pd.DataFrame) -> pd.DataFrame:

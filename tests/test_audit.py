@@ -66,7 +66,7 @@ def frame(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
 def world(built: str | None, entrants: dict[str, tuple[int, ...]]) -> PlanTables:
     """All tables of one world of the tiny case."""
     pupils = PUPILS[built or "nothing"]
-    placements, places, needs, travel, costs = [], [], [], [], []
+    placements, places, needs, travel, access, costs = [], [], [], [], [], []
     for t, year in enumerate(YEARS):
         key = {"council_code": COUNCIL, "need_group": "ASD", "phase": "SEC", "academic_year": year}
         placements += [
@@ -93,6 +93,7 @@ def world(built: str | None, entrants: dict[str, tuple[int, ...]]) -> PlanTables
         none = dict.fromkeys(("resourced_provision", "ap", "non_maintained", "unlocated_ap", "unmet", "latent"), 0)
         needs.append({**key, **none, **of_kind, "demand": DEMAND[t], "in_new_places": pupils[built][t] if built else 0})
         travel.append({**key, **journeys({(area, pool): pupils[pool][t] / 2 for area, pool in MINUTES if pool in entrants})})
+        access.append({**key, "pupils": DEMAND[t], "within_20_min": DEMAND[t], "within_45_min": DEMAND[t], "within_75_min": DEMAND[t]})
         yearly = {
             "state_places": (20_000 * of_kind["state_special"], True),
             "independent_places": (60_000 * of_kind["independent_special"] + 90_000 * of_kind["unlocated_independent"], True),
@@ -115,6 +116,7 @@ def world(built: str | None, entrants: dict[str, tuple[int, ...]]) -> PlanTables
         funding=frame("funding", [{"fund_id": "HIGH-NEEDS", "councils": COUNCIL, "financial_year": "2022-23", **cash}]),
         payments=frame("payments", [payment(built)] if built else []),
         travel=frame("travel", travel),
+        access=frame("access", access),
         costs=frame("costs", costs),
     )
 
@@ -311,7 +313,7 @@ BREAKS = {
         {"placements": both(put("pupils", -26, pool_id=INDEPENDENT, **FIRST), put("pupils", 26, pool_id=UNLOCATED, **FIRST))},
     ),
     "a pupil without a place from nowhere": Break({"A05"}, {"unmet": add("unmet", **ABSENT, pupils=1)}),
-    "a need not accepted": Break({"A06"}, case=edit("pools", "pool_id", STATE, need_groups="SLCN|SEMH")),
+    "a need not accepted": Break({"A06", "A44"}, case=edit("pools", "pool_id", STATE, need_groups="SLCN|SEMH")),
     "a phase not accepted": Break({"A06"}, case=of_b(phases="PRI"), only=False),
     "an unsuitable kind": Break({"A07"}, case=edit("suitability", "kind", "unlocated_independent", suitable=False)),
     "the irreducible share in a state school": Break({"A08"}, ONLY, case=assume(independent__irreducible_share={"ASD": 1}), only=False),
@@ -363,6 +365,8 @@ BREAKS = {
     "demand": Break({"A41"}, {"needs": put("demand", 0.01, academic_year="2023/24")}),
     "pupils in new places": Break({"A41"}, {"needs": put("in_new_places", 1, academic_year="2024/25")}),
     "the mean journey": Break({"A42"}, {"travel": put("mean_min", 0.1, academic_year="2023/24")}),
+    "pupils in reach": Break({"A44"}, {"access": put("within_45_min", -1.0, academic_year="2024/25")}),
+    "a state school out of reach": Break({"A44"}, case=edit("travel", "site_id", STATE, minutes=25.0), only=False),
     "the median journey": Break({"A42"}, {"travel": put("median_min", 6, academic_year="2023/24")}),
     "GBP 1 too much for places": Break({"A43"}, {"costs": put("gbp", 1, item="state_places", year="2024/25")}),
     "GBP 1 of present value": Break({"A43"}, {"costs": put("present_value_gbp", 1, item="independent_places", year="2024/25")}),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from hand_case import hand_case
 
 from bench.travel_network import synthetic_links
 from geo.isochrone import road_isochrones
@@ -14,7 +17,7 @@ from geo.network import build_network
 from geo.roads.speeds import load_speeds
 from geo.search import journeys_to_sites
 from geo.snap import snap_points
-from sufficiency.access import access_by_area, access_layer, access_shares, site_catchment, suitable_sites
+from sufficiency.access import access_by_area, access_layer, access_shares, access_table, site_catchment, suitable_sites
 
 AREAS = gpd.GeoDataFrame(
     {"area_id": ["a", "b", "c"], "area_name": ["A", "B", "C"]}, geometry=[shapely.box(i, 0, i + 1, 1) for i in range(3)], crs="EPSG:27700"
@@ -29,23 +32,28 @@ PUPILS = pd.DataFrame(
 ).assign(phase="SEC", academic_year="2025/26", scenario="central")
 POOLS = pd.DataFrame(
     {
-        "setting_id": ["old", "old", "shut"],
-        "need_groups": ["ASD|SEMH", "SLD", "SLD"],
-        "phases": ["SEC|P16", "PRI", "SEC"],
-        "places": [50.0, 9.0, 0.0],
+        "setting_id": ["old", "old", "shut", "private"],
+        "kind": ["state_special", "state_special", "state_special", "independent_special"],
+        "need_groups": ["ASD|SEMH|MLD", "SLD", "SLD", "SLD"],
+        "phases": ["SEC|P16", "PRI", "SEC", "SEC"],
+        "places": [50.0, 9.0, 0.0, 30.0],
     }
 )
-BUILT = pd.DataFrame({"site_id": ["new"], "need_groups": ["ASD|SLD"], "phases": ["SEC"], "places": [40.0]})
+BUILT = pd.DataFrame({"setting_id": ["new"], "kind": ["state_special"], "need_groups": ["ASD|SLD"], "phases": ["SEC"], "places": [40.0]})
+SUITABILITY = pd.DataFrame(
+    [("state_special", group, group != "MLD") for group in ("ASD", "SEMH", "SLD", "MLD")] + [("independent_special", "SLD", True)],
+    columns=["kind", "need_group", "suitable"],
+)
 
 
 @pytest.fixture
 def access() -> pd.DataFrame:
-    before = suitable_sites(POOLS)
-    return access_by_area(PUPILS, TRAVEL, before, pd.concat([before, suitable_sites(BUILT, "site_id")]))
+    before, after = (suitable_sites(places, SUITABILITY) for places in (POOLS, pd.concat([POOLS, BUILT])))
+    return access_by_area(PUPILS, TRAVEL, before, after)
 
 
-def test_suitable_sites_hold_places_for_both_group_and_phase() -> None:
-    found = suitable_sites(POOLS)
+def test_suitable_sites_hold_state_funded_places_for_both_group_and_phase() -> None:
+    found = suitable_sites(POOLS, SUITABILITY)
     assert sorted(map(tuple, found.to_numpy())) == [
         ("old", "ASD", "P16"), ("old", "ASD", "SEC"), ("old", "SEMH", "P16"), ("old", "SEMH", "SEC"), ("old", "SLD", "PRI"),
     ]  # fmt: skip
@@ -82,7 +90,34 @@ def test_catchment_joins_the_areas_in_reach() -> None:
 def test_pupils_of_several_years_are_refused() -> None:
     both = pd.concat([PUPILS, PUPILS.assign(academic_year="2026/27")])
     with pytest.raises(ValueError, match="academic_year"):
-        access_by_area(both, TRAVEL, suitable_sites(POOLS), suitable_sites(POOLS))
+        access_by_area(both, TRAVEL, suitable_sites(POOLS, SUITABILITY), suitable_sites(POOLS, SUITABILITY))
+
+
+def test_the_table_of_a_plan_counts_pupils_by_council_and_year() -> None:
+    """Two areas of one council at 4 and 2 pupils; the school is 10 and 30 minutes away and has places in the second year only."""
+    case = hand_case()
+    travel = pd.DataFrame({"area_id": ["A1", "A2"], "site_id": "100001", "minutes": [10.0, 30.0], "km": 9.0, "status": "road"})
+    pool = case.pools[case.pools["setting_id"] == "100001"].iloc[[0]].assign(need_groups="ASD", phases="SEC")
+    case = replace(case, travel=travel, pools=pool, academic_years=case.academic_years[:2])
+    places = pd.DataFrame(
+        {
+            "academic_year": case.academic_years,
+            "pool_id": pool["pool_id"].iloc[0],
+            "setting_id": "100001",
+            "kind": "state_special",
+            "places": [0.0, 8.0],
+        }
+    )
+    families = pd.DataFrame({"need_group": ["ASD", "SEMH"], "phase": ["SEC", "SEC"]})
+    pupils = np.array([[[4.0, 4.0], [0.0, 0.0]], [[2.0, 3.0], [1.0, 1.0]]])
+    found = access_table(case, places, pd.Index(["A1", "A2"]), families, pupils)
+    keys = ["council_code", "need_group", "academic_year"]
+    figures = found.set_index(keys)[["pupils", "within_20_min", "within_45_min", "within_75_min"]]
+    first, second = case.academic_years
+    assert figures.loc["N1", "ASD", first].tolist() == [6, 0, 0, 0]
+    assert figures.loc["N1", "ASD", second].tolist() == [7, 4, 7, 7]
+    assert figures.loc["N1", "SEMH", second].tolist() == [1, 0, 0, 0]
+    assert len(figures) == 4
 
 
 def test_road_isochrones_hold_the_points_that_are_near_in_time() -> None:

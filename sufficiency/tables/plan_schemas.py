@@ -148,6 +148,22 @@ class PlanTravel(Table):
     travel_gbp: Series[float] = column("Transport cost of the year", "GBP per year", ge=0)
 
 
+class PlanAccess(Table):
+    """Pupils with a suitable state-funded place in reach, free or not, by council of residence, need group, phase and year."""
+
+    council_code: Series[str] = column("Council of residence", "ONS code")
+    need_group: Series[str] = column("Need group", "code", isin=list(NEED_GROUPS))
+    phase: Series[str] = column("Phase", "code", isin=list(PHASES))
+    academic_year: Series[str] = column("Academic year", "year", str_matches=ACADEMIC_YEAR)
+    pupils: Series[float] = column("Placed demand", "pupils", ge=0)
+    within_20_min: Series[float] = column("Of these, pupils within 20 minutes of an open site for their group and phase", "pupils", ge=0)
+    within_45_min: Series[float] = column("Within 45 minutes", "pupils", ge=0)
+    within_75_min: Series[float] = column("Within 75 minutes", "pupils", ge=0)
+
+    class Config:
+        unique = ["council_code", "need_group", "phase", "academic_year"]
+
+
 class PlanCosts(Table):
     """The objective, line by line: every weight and every pound is visible."""
 
@@ -168,6 +184,7 @@ PLAN_SCHEMAS: Final[dict[str, type[Table]]] = {
     "funding": PlanFunding,
     "payments": PlanPayments,
     "travel": PlanTravel,
+    "access": PlanAccess,
     "costs": PlanCosts,
 }
 """Result table -> schema. The CSV file of a table in a plan folder bears its name."""
