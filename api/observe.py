@@ -80,6 +80,7 @@ class Observed:
         began, status, request_id, method = time.perf_counter(), 500, secrets.token_hex(8), scope["method"]
         took: float | None = None
         scope.setdefault("state", {})["request_id"] = request_id
+        scope.setdefault("state", {})["request_id"] = request_id
         if method == "HEAD":
             scope["method"] = "GET"
 

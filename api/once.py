@@ -76,7 +76,8 @@ async def once(request: Request, caller: Caller, key: Key = None) -> Once:
     """The idempotency key of the request, with a fingerprint of what is asked."""
     is_form = request.headers.get("content-type", "").startswith("multipart/")
     body = b"" if is_form else await request.body()
-    asked = f"{request.method} {request.url.path} ".encode() + body
+    # with other rights it is another request: an answer given before is not given again to one who has lost them
+    asked = f"{request.method} {request.url.path} {caller.rights} ".encode() + body
     return Once(key, caller.subject, hashlib.sha256(asked).hexdigest())
 
 

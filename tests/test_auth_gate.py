@@ -146,11 +146,11 @@ def test_without_a_grant_nothing_is_allowed() -> None:
     assert hidden.value.status == 404
 
 
-def test_what_bears_no_council_is_its_owners() -> None:
-    one = Principal("one", frozenset({"planner"}), frozenset({"E1"}))
-    permit(one, "read", Scoped("set", "set-1", "one", frozenset()))
+def test_what_bears_no_council_needs_all_councils() -> None:
+    nobodys = Scoped("set", "set-1", "one", frozenset())
+    permit(Principal("other", frozenset({"planner"}), None), "read", nobodys)
     with pytest.raises(ApiError) as hidden:
-        permit(one, "read", Scoped("set", "set-1", "other", frozenset()))
+        permit(Principal("one", frozenset({"planner"}), frozenset({"E1"})), "read", nobodys)
     assert hidden.value.status == 404
 
 

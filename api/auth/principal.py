@@ -52,6 +52,11 @@ class Principal:
     councils: Scope = field(default=frozenset())
     partnerships: Scope = field(default=frozenset())
 
+    @property
+    def rights(self) -> str:
+        """Roles and scope as one text: equal for equal rights."""
+        return repr((sorted(self.roles), scope_names(self.councils), scope_names(self.partnerships)))
+
 
 LOCAL: Final = Principal("local", EVERY_ROLE, None, None)
 """The one user of a service without authentication, which answers on this machine only."""
@@ -120,11 +125,11 @@ def sees(principal: Principal, councils: Collection[str]) -> bool:
 def permit(principal: Principal, action: Action, resource: Scoped | str) -> None:
     """Nothing when the principal may do so; 404 for another council's resource, 403 when no role allows the action.
 
-    ``resource`` is the row, or the kind (``"case"``) where there is none yet. What bears no council is its owner's alone.
+    ``resource`` is the row, or the kind (``"case"``) where there is none yet.
     """
     if isinstance(resource, Scoped):
-        _note(resource)
-        if not (sees(principal, resource.councils) or (not resource.councils and resource.owner == principal.subject)):
+        note(resource)
+        if not sees(principal, resource.councils):
             raise not_found(resource.kind, resource.id)
     if not may(principal, action):
         kind = resource.kind if isinstance(resource, Scoped) else resource
@@ -134,7 +139,7 @@ def permit(principal: Principal, action: Action, resource: Scoped | str) -> None
 def permit_councils(principal: Principal, action: Action, kind: str, councils: Collection[str]) -> None:
     """Nothing when the principal may make something for these councils; 403 otherwise. For what comes in and isn't stored yet."""
     permit(principal, action, kind)
-    _note(Scoped(kind, "", principal.subject, frozenset(councils)))
+    note(Scoped(kind, "", principal.subject, frozenset(councils)))
     if not sees(principal, councils):
         raise ApiError(403, "forbidden", f"The {kind} is for councils that are not all yours. Send one for your own councils only.")
 
@@ -146,6 +151,12 @@ def permit_partnership(principal: Principal, name: str, known: Collection[str]) 
     permit(principal, "read", "partnership")
 
 
+def permit_sharing(principal: Principal, partnership: str | None) -> None:
+    """Nothing when the principal may give aggregates to the partnership (or gives them to none); 403 for a partnership of others."""
+    if partnership is not None and not covers(principal.partnerships, [partnership]):
+        raise ApiError(403, "forbidden", "The partnership is not one of yours.")
+
+
 def permit_service(principal: Principal, kind: str) -> None:
     """Nothing for an administrator of all councils; 403 otherwise. For what speaks of the whole service, as its metrics do."""
     permit(principal, "administer", kind)
@@ -153,7 +164,8 @@ def permit_service(principal: Principal, kind: str) -> None:
         raise ApiError(403, "forbidden", f"The {kind} speak of all councils: an administrator of all councils may read them.")
 
 
-def _note(resource: Scoped) -> None:
+def note(resource: Scoped) -> None:
+    """Have the audit trail name the resource."""
     resources = noted.get()
     if resources is not None:
         resources.append(resource)

