@@ -5,7 +5,9 @@ A class is need group, severity, phase and route; see docs/formulation.md.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,6 +45,8 @@ class DemandClasses:
     """(L, families, T) pupils with a plan in mainstream"""
     base: pd.DataFrame
     """area (row), pool_id, cls (row), pupils: base-year pupils by class"""
+    reduced: Floats
+    """(L, families, T) pupils whom outreach and support bases keep out of placed demand"""
 
 
 def demand_classes(case: Case, scenario: str) -> DemandClasses:
@@ -51,7 +55,7 @@ def demand_classes(case: Case, scenario: str) -> DemandClasses:
     councils = tuple(sorted(case.councils["council_code"]))
     pupils = _pupils_of(case, scenario)
     families = _families(pupils)
-    by_area = _by_area(pupils, areas, families, case)
+    by_area, reduced = _reduced(case, _by_area(pupils, areas, families, case), areas, councils, families)
     shares = _variant_shares(case, areas, councils, families)
     classes = _classes(families)
     retention = _retention(case, classes)
@@ -61,7 +65,42 @@ def demand_classes(case: Case, scenario: str) -> DemandClasses:
     demand, entrants = _stock_and_flow(whole, retention)
     mainstream = _mainstream(pupils, areas, councils, families, case)
     base = _base_pupils(case, areas, councils, families, classes, shares)
-    return DemandClasses(areas, councils, families, classes, demand, entrants, retention, shares, mainstream, base)
+    return DemandClasses(areas, councils, families, classes, demand, entrants, retention, shares, mainstream, base, reduced)
+
+
+def reduction_gbp(case: Case) -> Floats:
+    """(T,) what outreach and support bases cost in each planning year, GBP."""
+    table = case.reductions
+    return np.array([float(table.loc[table["first_year"] <= year, "gbp_per_year"].sum()) for year in case.academic_years])
+
+
+def _reduced(case: Case, by_area: Floats, areas: pd.DataFrame, councils: tuple[str, ...], families: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Placed pupils less those whom outreach and support bases keep out, and (L, families, T) how many those are.
+
+    ``capacity x elasticity`` of all reductions of a council, group and phase, in proportion to demand over the phases of each, and at most
+    ``most_share`` (the least of theirs) of the pupils; every area in proportion.
+    """
+    owner = pd.Index(councils).get_indexer(pd.Index(areas["council_code"]))
+    whole = np.zeros((len(councils), *by_area.shape[1:]))
+    np.add.at(whole, owner, by_area)
+    away = np.zeros((len(councils), len(families), len(case.academic_years)))
+    most = np.ones(away.shape)
+    rows: Iterable[Any] = case.reductions.itertuples(index=False)
+    for row in rows:
+        if row.council_code not in councils:
+            continue
+        helped = (families["need_group"] == row.need_group) & families["phase"].isin(row.phases.split("|"))
+        at, here = np.flatnonzero(helped), councils.index(row.council_code)
+        years = np.array([year >= row.first_year for year in case.academic_years])
+        pupils = whole[here][at][:, 1:]
+        share = pupils / np.maximum(pupils.sum(axis=0), 1e-12)
+        away[here, at] += row.capacity * row.elasticity * share * years
+        most[here, at] = np.where(years, np.minimum(most[here, at], row.most_share), most[here, at])
+    away = np.minimum(away, most * whole[:, :, 1:])
+    kept = 1.0 - np.divide(away, whole[:, :, 1:], out=np.zeros_like(away), where=whole[:, :, 1:] > 0)
+    result = by_area.copy()
+    result[:, :, 1:] *= kept[owner]
+    return result, away
 
 
 def _planning_order(case: Case) -> pd.DataFrame:

@@ -31,6 +31,12 @@ RELATIVE = {
 """Kind of provision -> assumption of its cost, and of its relative cost by need group."""
 
 
+FEES = {"non_maintained": "non_maintained", "independent_special": "independent_special", "unlocated_independent": "independent_special"}
+"""Kind of independent provision -> key of ``costs.price_factor``."""
+WEEKS_A_YEAR = 39
+"""School weeks of a year."""
+
+
 @dataclass(frozen=True)
 class Appraisal:
     """Discounting of a case."""
@@ -69,7 +75,8 @@ def appraisal(case: Case) -> Appraisal:
     weight[-1] = ((1.0 + rate) ** -np.arange(horizon - 1, horizon + tail, dtype=float)).sum()
     first = start_of(case.academic_years[0])
     committed = case.projects["committed_start"].dropna().map(start_of).astype(int)
-    longest = case.projects["spend_profile"].map(lambda text: len(split_codes(text))).max() if len(case.projects) else 1
+    profiles = pd.concat([case.projects["spend_profile"], case.projects["grant_profile"]])
+    longest = profiles.map(lambda text: len(split_codes(text))).max() if len(case.projects) else 1
     allocated = case.funds["financial_year"].map(start_of).astype(int)
     low = int(min([first, *committed, *allocated]))
     high = int(max([first + horizon - 1 + longest, *(committed + longest), *allocated]))
@@ -77,14 +84,35 @@ def appraisal(case: Case) -> Appraisal:
     return Appraisal(rate, tail, weight, first, low, years)
 
 
-def capital_factor(case: Case, money: Appraisal, life: Ints, profiles: list[str], start: Ints, opens: Ints) -> Floats:
-    """(rows,) present value of one pound of capital, less the credit for useful life after the appraisal.
+def net_capital(case: Case, money: Appraisal, spend: Floats, life: Ints, opens: Ints) -> Floats:
+    """(rows,) present value of spending (rows, F), less the credit for useful life after the appraisal.
 
-    ``start``: calendar year in which spending begins; ``opens``: planning year (0 = first) in which the places open.
+    ``opens``: planning year (0 = first) in which the places open.
     """
     budget = np.arange(len(money.financial_years)) + money.first_budget_year - money.first_year
-    spent = money.profile(profiles, start) @ money.discount(budget)
-    return spent - residual_credit(case, money, life, opens)
+    result: Floats = spend @ money.discount(budget) - spend.sum(axis=1) * residual_credit(case, money, life, opens)
+    return result
+
+
+def spending_profile(case: Case, money: Appraisal, profiles: list[str], start: Ints) -> Floats:
+    """(rows, F) pounds spent by budget year per pound of capital at the price base: building prices may rise faster than others."""
+    years = np.arange(len(money.financial_years)) + money.first_budget_year - start_of(case.price_base)
+    rise = (1.0 + case.assumptions.number("capital.inflation_per_year")) ** years.astype(float)
+    return money.profile(profiles, start) * rise
+
+
+def capital_uplift(case: Case, projects: pd.DataFrame) -> Floats:
+    """(rows,) (1 + optimism bias) x location factor: what prices of the projects table are multiplied by.
+
+    The project's own bias holds, else that of its business case's stage, else that of its kind.
+    """
+    figures = case.assumptions
+    by_stage = projects["business_case"].map(figures.table("capital.optimism_bias_by_stage"))
+    by_kind = projects["kind"].map(figures.table("capital.optimism_bias"))
+    bias = projects["optimism_bias"].fillna(by_stage).fillna(by_kind).fillna(0.0).to_numpy(float)
+    region = projects["council_code"].map(case.councils.set_index("council_code")["region_name"])
+    factor = region.map(figures.table("capital.location_factor")).fillna(1.0).to_numpy(float)
+    return (1.0 + bias) * np.where(projects["price_area"] == "England", factor, 1.0)
 
 
 def residual_credit(case: Case, money: Appraisal, life: Ints, opens: Ints) -> Floats:
@@ -96,7 +124,10 @@ def residual_credit(case: Case, money: Appraisal, life: Ints, opens: Ints) -> Fl
 
 
 def place_gbp(case: Case, families: pd.DataFrame, pools: pd.DataFrame) -> Floats:
-    """(families, P) GBP of one filled place per year: the pool's own figure, else the default of its kind."""
+    """(families, P) GBP of one filled place per year: the pool's own figure, else the default of its kind.
+
+    Fees of independent places follow ``costs.price_factor`` and ``costs.price_cap``. A pupil in AP without a plan takes part of a place.
+    """
     assumptions = case.assumptions
     default = np.zeros((len(families), len(pools)))
     for kind, (average, relative) in RELATIVE.items():
@@ -107,7 +138,19 @@ def place_gbp(case: Case, families: pd.DataFrame, pools: pd.DataFrame) -> Floats
         by_group = assumptions.table(relative) if relative else {}
         default[:, columns] = (figure * families["need_group"].map(lambda group, of=by_group: of.get(group, 1.0)).to_numpy(float))[:, None]
     own = pools["place_cost_gbp_per_year"].to_numpy(float)
-    return np.where(np.isnan(own)[None, :], default, own[None, :])
+    cost = np.where(np.isnan(own)[None, :], default, own[None, :])
+    factor = assumptions.table("costs.price_factor")
+    cap = families["need_group"].map(assumptions.table("costs.price_cap")).fillna(np.inf).to_numpy(float)
+    for kind, fee in FEES.items():
+        columns = (pools["kind"] == kind).to_numpy()
+        cost[:, columns] = np.minimum(cost[:, columns] * factor.get(fee, 1.0), cap[:, None])
+    return cost * places_per_pupil(case, families)[:, None]
+
+
+def places_per_pupil(case: Case, classes: pd.DataFrame) -> Floats:
+    """(rows,) places that a pupil takes: stays in AP without a plan may be shorter than the year of 39 weeks."""
+    weeks = case.assumptions.number("ap.weeks_of_stay")
+    return np.where(classes["need_group"] == "AP", weeks / WEEKS_A_YEAR, 1.0)
 
 
 def journey_gbp(case: Case, km: Floats, sharing: Floats) -> Floats:
@@ -116,3 +159,20 @@ def journey_gbp(case: Case, km: Floats, sharing: Floats) -> Floats:
     curve = assumptions.number("travel.cost_base") + assumptions.number("travel.cost_per_mile") * km / KM_PER_MILE
     result: Floats = sharing * curve
     return result
+
+
+def social_gbp(case: Case, minutes: Floats, km: Floats, sharing: Floats) -> Floats:
+    """GBP per year of a journey beside its cost: carers' time and carbon, one way given, before the factors of phase and need."""
+    figures = case.assumptions
+    journeys = 2 * figures.number("social.days_per_year")
+    hours = journeys * minutes / 60 * figures.number("social.carer_share")
+    carbon = journeys * km * sharing * figures.number("social.co2e_kg_per_km") / 1_000 * figures.number("social.carbon_gbp_per_tonne")
+    result: Floats = hours * figures.number("social.value_of_time_gbp_per_hour") + carbon
+    return result
+
+
+def borrowing_cost(case: Case, money: Appraisal, rate: float, term: int) -> Floats:
+    """(F,) present value of repaying one pound borrowed in each budget year: equal payments over the term from the year after."""
+    year = np.arange(len(money.financial_years)) + money.first_budget_year - money.first_year
+    yearly = 1.0 / term if rate == 0 else rate / (1.0 - (1.0 + rate) ** -term)
+    return np.array([yearly * money.discount(first + np.arange(1, term + 1)).sum() for first in year])

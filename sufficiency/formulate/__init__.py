@@ -15,15 +15,25 @@ from solver.problem import EXISTING, OUTSIDE, Problem
 from solver.result import Flows
 from sufficiency.case import Case
 from sufficiency.corridors import travel_with_sharing
-from sufficiency.demand_classes import DemandClasses, demand_classes
+from sufficiency.demand_classes import DemandClasses, demand_classes, reduction_gbp
 from sufficiency.finance import Appraisal, appraisal, place_gbp
 from sufficiency.formulate.demand import demand_of, displacement_of
+from sufficiency.formulate.limits import measures_of, quotas_of
 from sufficiency.formulate.links import base_cost, base_journeys, base_yearly_costs, links_of
-from sufficiency.formulate.money import funds_of
-from sufficiency.formulate.options import buildable, options_of
-from sufficiency.formulate.places import STATE_KINDS, UNLOCATED, accepts_of, held_by_base, places_of, pool_arrays, pools_of
+from sufficiency.formulate.money import funds_of, shares_of, transfers_of
+from sufficiency.formulate.options import (
+    buildable,
+    crews_of,
+    grants_of,
+    options_of,
+    outside_optimisation,
+    pins_of,
+    starts_of,
+    viability_of,
+)
+from sufficiency.formulate.places import STATE_KINDS, UNLOCATED, accepts_of, crowd_of, held_by_base, places_of, pool_arrays, pools_of
 
-__all__ = ["STATE_KINDS", "UNLOCATED", "Formulation", "base_yearly_costs", "formulate", "with_floor"]
+__all__ = ["STATE_KINDS", "UNLOCATED", "Formulation", "base_yearly_costs", "formulate", "outside_optimisation", "with_floor"]
 
 Floats = NDArray[np.float64]
 
@@ -56,6 +66,7 @@ def formulate(case: Case, scenario: str = "central") -> Formulation:
     money = appraisal(case)
     demand = demand_classes(case, scenario)
     projects = buildable(case, money)
+    starts = starts_of(case, projects, money)
     pools = pools_of(case, projects)
     travel = travel_with_sharing(case)
     base = base_journeys(case, demand, pools, travel)
@@ -64,6 +75,8 @@ def formulate(case: Case, scenario: str = "central") -> Formulation:
     cost = place_gbp(case, demand.families, pools)
     accepts = accepts_of(case, demand, pools)
     links, link_km = links_of(case, demand, pools, travel)
+    funds = funds_of(case, demand, money)
+    state = pools["kind"].isin(STATE_KINDS).to_numpy()
     problem = Problem(
         periods=case.academic_years,
         weight=money.weight,
@@ -74,9 +87,17 @@ def formulate(case: Case, scenario: str = "central") -> Formulation:
         pools=pool_arrays(case, demand, pools, places, held, accepts, cost),
         links=links,
         displacement=displacement_of(case, demand),
-        options=options_of(case, demand, pools, projects, money),
-        funds=funds_of(case, demand, money),
-        constant=base_cost(case, demand, pools, base, cost, money),
+        options=options_of(case, demand, pools, projects, money, starts, crowd_of(places, held)),
+        funds=funds,
+        constant=base_cost(case, demand, pools, base, cost, money) + float(reduction_gbp(case) @ money.weight),
+        pins=pins_of(case, projects),
+        crews=crews_of(case, demand, projects, money, starts),
+        viability=viability_of(case, projects),
+        transfers=transfers_of(case, funds.labels, money),
+        shares=shares_of(case, demand, funds.labels),
+        grants=grants_of(projects, funds.labels, money, starts),
+        quotas=quotas_of(case, demand, pools, state, base),
+        measures=measures_of(case, demand, money),
     )
     return Formulation(case, scenario, money, demand, pools, projects, places, cost, link_km, base, problem)
 

@@ -8,10 +8,12 @@ import pandas as pd
 from solver.problem import Demand, Displacement
 from sufficiency.case import Case
 from sufficiency.demand_classes import DemandClasses
+from sufficiency.finance import places_per_pupil
 
 
 def demand_of(case: Case, demand: DemandClasses) -> Demand:
     labels = tuple(demand.classes[["need_group", "severity", "phase", "route"]].agg("/".join, axis=1))
+    load = places_per_pupil(case, demand.classes)
     return Demand(
         origins=tuple(demand.areas["area_id"]),
         origin_owner=pd.Index(demand.councils).get_indexer(pd.Index(demand.areas["council_code"])).astype(np.int64),
@@ -20,6 +22,7 @@ def demand_of(case: Case, demand: DemandClasses) -> Demand:
         entrants=demand.entrants,
         survival=demand.retention,
         unmet_cost=np.full(len(labels), case.assumptions.number("unmet.weight")),
+        load=None if (load == 1.0).all() else load,
     )
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from solver.problem import Links
 from sufficiency.case import Case
 from sufficiency.demand_classes import DemandClasses
-from sufficiency.finance import Appraisal, journey_gbp
+from sufficiency.finance import Appraisal, journey_gbp, places_per_pupil, social_gbp
 from sufficiency.formulate.places import UNLOCATED
 
 Floats = NDArray[np.float64]
@@ -36,6 +36,7 @@ def links_of(case: Case, demand: DemandClasses, pools: pd.DataFrame, reachable: 
     sharing = reachable["sharing"].to_numpy(float)[keep][row]
     origin = area[row]
     located = ~pools["kind"].isin(UNLOCATED).to_numpy()
+    unlocated_independent = (pools["kind"] == "unlocated_independent").to_numpy()
     keep = located[pool]
     council = case.councils.set_index("council_code")
     far_origin, far_pool, far_km = [], [], []
@@ -48,8 +49,11 @@ def links_of(case: Case, demand: DemandClasses, pools: pd.DataFrame, reachable: 
     origin = np.concatenate([origin[keep], *far_origin])
     pool = np.concatenate([pool[keep], *far_pool])
     km = np.concatenate([km[keep], *far_km])
+    homes = demand.areas["council_code"].to_numpy()[origin]
     unlocated = len(km) - int(keep.sum())
     minutes = np.concatenate([minutes[keep], np.zeros(unlocated)])
+    far = council["unlocated_minutes"].reindex(homes).to_numpy(float)
+    travelled = np.where(unlocated_independent[pool], far, minutes)
     sharing = np.concatenate([sharing[keep], np.full(unlocated, case.assumptions.number("travel.shared_factor"))])
     order = np.lexsort((pool, origin))
     classes = demand.classes
@@ -58,7 +62,7 @@ def links_of(case: Case, demand: DemandClasses, pools: pd.DataFrame, reachable: 
     links = Links(
         start=np.searchsorted(origin[order], np.arange(len(areas) + 1)).astype(np.int64),
         pool=pool[order].astype(np.int64),
-        cost=journey_gbp(case, km[order], sharing[order]),
+        cost=_charged(case, travelled[order], km[order], sharing[order]),
         minutes=minutes[order],
         class_factor=factor,
         class_limit=limit,
@@ -68,11 +72,18 @@ def links_of(case: Case, demand: DemandClasses, pools: pd.DataFrame, reachable: 
     return links, km[order]
 
 
+def _charged(case: Case, minutes: Floats, km: Floats, sharing: Floats) -> Floats:
+    """GBP per year of a journey that the objective counts: with carers' time and carbon in the social perspective."""
+    cost = journey_gbp(case, km, sharing)
+    return cost + social_gbp(case, minutes, km, sharing) if case.perspective == "social" else cost
+
+
 def _travel_by_class(case: Case, classes: pd.DataFrame) -> tuple[Floats, Floats]:
     """(C,) transport factor and (C,) time limit in minutes."""
     carried, need = case.assumptions.table("travel.transported_share"), case.assumptions.table("travel.need_factor")
     limit = case.assumptions.table("travel.limit_min")
     factor = np.array([carried.get(p, 1.0) * need.get(g, 1.0) for g, p in zip(classes["need_group"], classes["phase"], strict=True)])
+    factor = factor * places_per_pupil(case, classes)
     return factor, np.array([limit.get(p, 75.0) for p in classes["phase"]])
 
 
@@ -93,13 +104,14 @@ def base_journeys(case: Case, demand: DemandClasses, pools: pd.DataFrame, reacha
 
 
 def base_yearly_costs(case: Case, demand: DemandClasses, base: pd.DataFrame, cost: Floats, kinds: pd.Series) -> dict[str, Floats]:
-    """(rows,) place, travel and excess cost of one year of each base row, GBP."""
+    """(rows,) place, travel, social and excess cost of one year of each base row, GBP."""
     classes = demand.classes.iloc[base["cls"]]
     factor, limit = _travel_by_class(case, classes)
     excess = np.where(kinds.iloc[base["pool"]].isin(UNLOCATED), 0.0, np.maximum(0.0, base["minutes"].to_numpy(float) - limit))
     return {
         "place": cost[classes["family"].to_numpy(), base["pool"].to_numpy()],
         "travel": factor * journey_gbp(case, base["km"].to_numpy(float), base["sharing"].to_numpy(float)),
+        "social": factor * social_gbp(case, base["minutes"].to_numpy(float), base["km"].to_numpy(float), base["sharing"].to_numpy(float)),
         "excess": case.assumptions.number("travel.excess_weight") * excess,
     }
 
@@ -110,4 +122,6 @@ def base_cost(case: Case, demand: DemandClasses, pools: pd.DataFrame, base: pd.D
     years = np.arange(1, len(case.academic_years) + 1)
     stays = (demand.retention[base["cls"]][:, None] ** years) @ money.weight
     each = yearly["place"] + yearly["travel"] + yearly["excess"]
+    if case.perspective == "social":
+        each = each + yearly["social"]
     return float(each @ (stays * base["pupils"].to_numpy(float)))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from solver.problem import EXISTING, NEW, OUTSIDE, Pools
 from sufficiency.case import Case
 from sufficiency.demand_classes import DemandClasses
+from sufficiency.finance import places_per_pupil
 from sufficiency.suitability import suited
 from sufficiency.tables.problems import InputError, InputProblem
 from sufficiency.terms import INDEPENDENT_KINDS, split_codes, start_of
@@ -49,12 +50,45 @@ def pools_of(case: Case, projects: pd.DataFrame) -> pd.DataFrame:
             "council_code": adding["council_code"],
             "project_id": adding["project_id"],
             "committed": adding["decision"] == "committed",
+            "improved": False,
         }
     )
+    new = pd.concat([new, _improved_pools(existing, projects)], ignore_index=True)
     columns = ["pool_id", "site_id", "kind", "council_code", "project_id", "need_groups", "phases", "places", "growth_per_year"]
     columns += ["place_cost_gbp_per_year", "places_at_risk", "at_risk_from"]
-    pools = pd.concat([existing[columns], new.reindex(columns=[*columns, "committed"])], ignore_index=True)
-    return pools.assign(committed=pools["committed"].fillna(value=False).astype(bool), is_new=pools["project_id"].notna())
+    flags = {name: lambda pools, name=name: pools[name].fillna(value=False).astype(bool) for name in ("committed", "improved")}
+    pools = pd.concat([existing[columns], new.reindex(columns=[*columns, "committed", "improved"])], ignore_index=True)
+    return pools.assign(**flags, is_new=pools["project_id"].notna())
+
+
+def _improved_pools(existing: pd.DataFrame, projects: pd.DataFrame) -> pd.DataFrame:
+    """Places of a pool that an improvement opens to other need groups or runs at another cost: a pool of their own at the same site."""
+    better = projects[projects["places_improved"] > 0]
+    source = existing.set_index("pool_id").reindex(better["from_pool_id"]).reset_index(drop=True)
+    better = better.reset_index(drop=True)
+    return pd.DataFrame(
+        {
+            "pool_id": better["project_id"],
+            "site_id": source["site_id"],
+            "need_groups": improved_groups(better),
+            "phases": better["phases"],
+            "places": 0.0,
+            "growth_per_year": 0.0,
+            "place_cost_gbp_per_year": better["place_cost_gbp_per_year"].fillna(source["place_cost_gbp_per_year"]),
+            "places_at_risk": 0.0,
+            "kind": source["kind"],
+            "council_code": source["council_code"],
+            "project_id": better["project_id"],
+            "committed": better["decision"] == "committed",
+            "improved": True,
+        }
+    )
+
+
+def improved_groups(projects: pd.DataFrame) -> list[str]:
+    """Need groups of improved places: the project's, and sensory and physical needs where it gives wheelchair access."""
+    pairs = zip(projects["need_groups"], projects["wheelchair_access"], strict=True)
+    return ["|".join(dict.fromkeys([*split_codes(groups), *(["PHYS"] if access else [])])) for groups, access in pairs]
 
 
 def places_of(case: Case, demand: DemandClasses, pools: pd.DataFrame, base: pd.DataFrame) -> Floats:
@@ -95,7 +129,8 @@ def _unlocated_places(case: Case, demand: DemandClasses, pools: pd.DataFrame, ba
 def held_by_base(case: Case, demand: DemandClasses, pools: pd.DataFrame, base: pd.DataFrame) -> Floats:
     """(P, T) places held by base-year pupils who are still there."""
     years = np.arange(1, len(case.academic_years) + 1)
-    stays = base["pupils"].to_numpy(float)[:, None] * demand.retention[base["cls"]][:, None] ** years
+    taken = base["pupils"].to_numpy(float) * places_per_pupil(case, demand.classes)[base["cls"]]
+    stays = taken[:, None] * demand.retention[base["cls"]][:, None] ** years
     held = np.zeros((len(pools), len(years)))
     np.add.at(held, base["pool"].to_numpy(), stays)
     return held
@@ -125,7 +160,8 @@ def pool_arrays(
     state = (pools["kind"].isin(STATE_KINDS) & ~pools["is_new"]).to_numpy()
     share = np.where(state, case.assumptions.number("overcrowding.limit_share"), 0.0)
     overflow = np.maximum(np.maximum(share[:, None] * places, held - places), 0.0)
-    role = np.where(pools["kind"].isin(INDEPENDENT_KINDS), OUTSIDE, np.where(pools["is_new"] & ~pools["committed"], NEW, EXISTING))
+    opened = pools["is_new"] & ~pools["committed"] & ~pools["improved"]
+    role = np.where(pools["kind"].isin(INDEPENDENT_KINDS), OUTSIDE, np.where(opened, NEW, EXISTING))
     return Pools(
         labels=tuple(pools["pool_id"]),
         owner=pd.Index(demand.councils).get_indexer(pd.Index(pools["council_code"])).astype(np.int64),
@@ -136,3 +172,8 @@ def pool_arrays(
         accepts=accepts,
         unit_cost=cost[demand.classes["family"].to_numpy()],
     )
+
+
+def crowd_of(places: Floats, held: Floats) -> Floats:
+    """(P, T) share of the places of each pool that base-year pupils still hold, at most all."""
+    return np.minimum(np.divide(held, places, out=np.ones_like(places), where=places > 0), 1.0)

@@ -267,7 +267,7 @@ class Transfers(Table):
     from_fund: Series[str] = column("Fund that gives", "id")
     to_fund: Series[str] = column("Fund that takes", "id")
     financial_year: Series[str] = column("Financial year; any = every year", "year or any", default="any", str_matches=r"^(?:any|\d{4}-\d{2})$")
-    limit_gbp: Series[float] = column("Most that may move in the year; empty = no limit", "GBP, price base of the case", nullable=True, ge=0)
+    limit_gbp: Series[float] = column("Most that may move in the year; empty = no limit", "GBP, price base of the case", nullable=True, later=True, ge=0)
     note: Series[str] = column("Why", nullable=True, later=True)
 
     class Config:
