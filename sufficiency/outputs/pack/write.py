@@ -25,6 +25,8 @@ from sufficiency.outputs.pack.annexes import write_annex
 from sufficiency.outputs.pack.brief import write_brief
 from sufficiency.outputs.pack.canvas import write_picture
 from sufficiency.outputs.pack.charts import chart_pictures
+from sufficiency.outputs.pack.comments import write_comment_sheet
+from sufficiency.outputs.pack.families import write_families
 from sufficiency.outputs.pack.maps import map_pictures
 from sufficiency.outputs.pack.material import Whole, material, whole
 from sufficiency.outputs.pack.scope import Scope
@@ -93,6 +95,9 @@ def _fill(of: Whole, scope: Scope, work: Path, say: Say) -> None:
     say("  brief, workbook and annexes")
     write_brief(part, tables, pictures, figures, work / "brief.pdf")
     write_workbook(part, tables, work / "workbook.xlsx")
+    write_comment_sheet(part, tables, work / "comments.xlsx")
+    if scope.is_council:
+        write_families(part, tables, pictures, figures, work)
     for name in ANNEXES:
         write_annex(tables[name], annexes, case)
     say("  GeoPackage and map")
