@@ -13,7 +13,21 @@ from api.auth import routes as access
 from api.auth.install import install as install_auth
 from api.jobs.supervisor import Supervisor
 from api.observe import Metrics, Observed, configure_logs
-from api.routes import assumptions, batches, cases, comparisons, health, partnerships, plans, requests, runs, tables, tailored, what_if
+from api.routes import (
+    assumptions,
+    batches,
+    cases,
+    comparisons,
+    health,
+    page,
+    partnerships,
+    plans,
+    requests,
+    runs,
+    tables,
+    tailored,
+    what_if,
+)
 from api.settings import Settings
 from api.store import Store
 
@@ -29,6 +43,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     comparisons.router,
     tailored.router,
     partnerships.router,
+    page.router,
     access.router,
 )
 """All that stands under /v1."""
@@ -53,6 +68,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings, app.state.store, app.state.supervisor, app.state.metrics = settings, store, supervisor, Metrics(store)
     problems.install(app)
     app.include_router(health.router)
+    app.include_router(page.page)
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
     install_auth(app, settings, store)

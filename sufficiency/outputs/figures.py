@@ -127,6 +127,15 @@ def places_by_need(tables: PlanTables, case: Case) -> pd.DataFrame:
     lost = places.loc[places["need_groups"].isna(), "pool_id"].unique()
     if len(lost):
         raise KeyError(f"pools that hold places but are not known: {', '.join(lost[:10])}")
+    return _by_need(places)
+
+
+def places_of_pools(case: Case) -> pd.DataFrame:
+    """``places_by_need`` of the base January."""
+    return _by_need(case.pools[["setting_id", "need_groups", "places"]].assign(academic_year=case.base_year))
+
+
+def _by_need(places: pd.DataFrame) -> pd.DataFrame:
     of_need = places.assign(need_group=places["need_groups"].map(split_codes)).explode("need_group")
     together = pd.concat([places.assign(need_group=ALL), of_need], ignore_index=True)
     by_need: pd.DataFrame = together.groupby(["setting_id", "need_group", "academic_year"], as_index=False)[["places"]].sum()

@@ -6,7 +6,7 @@ Figures are tenths (pupils, places, minutes); -1 stands for "not known" or "not 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,9 +18,9 @@ import shapely
 
 from geo.layers import cells_of_points, encode_integers, encode_polygons, simplify_coverage
 from sufficiency.case import Case
-from sufficiency.outputs.disclosure import LABELS, Shown
+from sufficiency.disclosure import Shown, label
 from sufficiency.outputs.figures import ALL, UNLOCATED_KINDS, VARIANTS, places_by_need, project_list, variants
-from sufficiency.plan import Plan, PlanTables
+from sufficiency.plan import Plan
 from sufficiency.terms import NEED_GROUPS, SETTING_KINDS
 
 MEASURES: Final = ("pupils", "unmet", "independent", "minutes")
@@ -39,41 +39,72 @@ class MapData:
 
 
 def map_data(plan: Plan, case: Case, shown: dict[str, Shown]) -> MapData:
-    """Everything that the map needs, and nothing that may not be shown."""
+    """Everything that the map needs, from the plan, the case and the figures as they may be shown."""
+    ground = ground_of(case)
+    sites = map_sites(plan, case)
+    site_ids, years = list(sites["site_id"]), list(case.academic_years)
+    groups = [ALL, *(code for code in NEED_GROUPS if code in set(plan.plan.needs["need_group"]))]
+    areas, use, flows = ([getattr(shown[variant], part) for variant in VARIANTS] for part in ("areas", "use", "flows"))
+    places = [places_by_need(tables, case) for tables in variants(plan).values()]
+    about = {
+        **labels(case, ground, sites, groups),
+        "variants": ["Before", "With the plan"],
+        "years": years,
+        "projects": _project_records(project_list(plan.plan.projects, case), plan, case, sites),
+    }
+    blocks = {
+        **ground.blocks,
+        "figures": changes(figures_array(areas, case, years, ground.zones, groups)),
+        "places": changes(places_array(places, years, site_ids, groups)),
+        "use": changes(use_array(use, years, site_ids)),
+        "flows": flow_columns(flows, case, years, site_ids),
+    }
+    return MapData(about, blocks)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The areas and councils of a case as a map draws them."""
+
+    councils: gpd.GeoDataFrame
+    origin: tuple[float, float]
+    step: float
+    zones: list[str]
+    """Ids of areas, then councils, then ``ALL``."""
+    blocks: dict[str, bytes]
+    """``shapes`` and ``outlines``."""
+
+
+def ground_of(case: Case) -> Ground:
+    """Outlines of areas and councils, encoded."""
     outlines = area_outlines(case)
     councils = _council_outlines(outlines, case)
-    sites = map_sites(plan, case)
-    projects = project_list(plan.plan.projects, case)
     step, (west, south) = DEGREES[case.level], outlines.total_bounds[:2]
     origin = (float(west), float(south))
-    groups = [ALL, *(code for code in NEED_GROUPS if code in set(plan.plan.needs["need_group"]))]
-    zones = [*case.areas["area_id"], *councils.index, ALL]
-    about = {
-        "name": case.name,
-        "years": list(case.academic_years),
-        "groups": {code: NEED_GROUPS.get(code, "All needs") for code in groups},
-        "groups_below_council": case.disclosure == "open",
-        "modelled": LABELS[case.disclosure],
-        "origin": origin,
-        "step": step,
-        "zones": [*case.areas["area_name"], *councils["council_name"], "All councils together"],
-        "areas": len(case.areas),
-        "area_points": _lon_lat(case.areas),
-        "council_of_area": _positions(case.areas["council_code"], councils.index).tolist(),
-        "council_points": _lon_lat(councils),
-        "kinds": {kind: name for kind, name in SETTING_KINDS.items() if kind not in UNLOCATED_KINDS},
-        "sites": sites[["site_id", "name", "kind", "council", "is_new"]].to_dict("list") | {"points": _lon_lat(sites)},
-        "projects": _project_records(projects, plan, case, sites),
-    }
     blocks = {
         "shapes": encode_polygons(outlines.to_numpy(), origin, step),
         "outlines": encode_polygons(councils.geometry.to_crs(4326).to_numpy(), origin, step),
-        "figures": _changes(figures_array(shown, case, zones, groups)),
-        "places": _changes(places_array(variants(plan), case, list(sites["site_id"]), groups)),
-        "use": _changes(use_array(shown, case, list(sites["site_id"]))),
-        "flows": _flow_columns(shown, case, list(sites["site_id"])),
     }
-    return MapData(about, blocks)
+    return Ground(councils, origin, step, [*case.areas["area_id"], *councils.index, ALL], blocks)
+
+
+def labels(case: Case, ground: Ground, sites: pd.DataFrame, groups: list[str]) -> dict[str, Any]:
+    """Names and places of what is on a map of the case, whatever its figures are."""
+    return {
+        "name": case.name,
+        "groups": {code: NEED_GROUPS.get(code, "All needs") for code in groups},
+        "groups_below_council": case.disclosure == "open",
+        "modelled": label(case),
+        "origin": ground.origin,
+        "step": ground.step,
+        "zones": [*case.areas["area_name"], *ground.councils["council_name"], "All councils together"],
+        "areas": len(case.areas),
+        "area_points": lon_lat(case.areas),
+        "council_of_area": _positions(case.areas["council_code"], ground.councils.index).tolist(),
+        "council_points": lon_lat(ground.councils),
+        "kinds": {kind: name for kind, name in SETTING_KINDS.items() if kind not in UNLOCATED_KINDS},
+        "sites": sites[["site_id", "name", "kind", "council", "is_new"]].to_dict("list") | {"points": lon_lat(sites)},
+    }
 
 
 def area_outlines(case: Case) -> gpd.GeoSeries:
@@ -91,74 +122,76 @@ def area_outlines(case: Case) -> gpd.GeoSeries:
 
 def map_sites(plan: Plan, case: Case) -> pd.DataFrame:
     """Settings with a location, and the new sites of projects: ``site_id, name, kind, council, easting_m, northing_m, is_new``."""
-    columns = ["site_id", "name", "kind", "council_code", "easting_m", "northing_m", "is_new"]
-    settings = case.settings[case.settings["easting_m"].notna()].rename(columns={"setting_id": "site_id"}).assign(is_new=False)
     new = plan.plan.projects[~plan.plan.projects["site_id"].isin(case.settings["setting_id"])]
     new = new.drop(columns="kind").rename(columns={"provision": "kind"}).drop_duplicates("site_id").assign(is_new=True)
+    return pd.concat([located_settings(case), with_council_names(new, case)], ignore_index=True)
+
+
+def located_settings(case: Case) -> pd.DataFrame:
+    """Settings with a location, as ``map_sites``."""
+    settings = case.settings[case.settings["easting_m"].notna()].rename(columns={"setting_id": "site_id"}).assign(is_new=False)
+    return with_council_names(settings, case)
+
+
+def with_council_names(sites: pd.DataFrame, case: Case) -> pd.DataFrame:
+    """The columns of ``map_sites``."""
     names = case.councils.set_index("council_code")["council_name"].to_dict()
-    sites = pd.concat([settings[columns], new[columns]], ignore_index=True)
-    return sites.assign(council=sites["council_code"].map(lambda code: names.get(code, "Outside the area planned for")))
+    sites = sites.assign(council=sites["council_code"].map(lambda code: names.get(code, "Outside the area planned for")))
+    return sites[["site_id", "name", "kind", "council", "easting_m", "northing_m", "is_new"]]
 
 
-def figures_array(shown: dict[str, Shown], case: Case, zones: list[str], groups: list[str]) -> Figures:
-    """Tenths by variant, need group, measure, year and zone."""
-    years = list(case.academic_years)
-    out = np.zeros((2, len(groups), len(MEASURES), len(years), len(zones)), dtype=np.int64)
+def figures_array(figures: Sequence[pd.DataFrame], case: Case, years: list[str], zones: list[str], groups: list[str]) -> Figures:
+    """Tenths by variant, need group, measure, year and zone, from tables as ``Shown.areas``, one per variant."""
+    out = np.zeros((len(figures), len(groups), len(MEASURES), len(years), len(zones)), dtype=np.int64)
     out[:, :, MEASURES.index("minutes")] = -1
     if case.disclosure != "open":
         out[:, 1:, :, :, : len(case.areas)] = -1
-    for number, variant in enumerate(VARIANTS):
-        figures = shown[variant].areas
-        figures = figures.assign(minutes=figures["pupil_minutes"] / figures["travellers"].where(figures["travellers"] > 0))
-        at = _positions(figures["need_group"], groups), _positions(figures["academic_year"], years), _positions(figures["zone_id"], zones)
+    for number, table in enumerate(figures):
+        table = table.assign(minutes=table["pupil_minutes"] / table["travellers"].where(table["travellers"] > 0))
+        at = _positions(table["need_group"], groups), _positions(table["academic_year"], years), _positions(table["zone_id"], zones)
         for place, measure in enumerate(MEASURES):
-            out[number, at[0], place, at[1], at[2]] = _tenths(figures[measure])
+            out[number, at[0], place, at[1], at[2]] = _tenths(table[measure])
     return out
 
 
-def places_array(tables: Mapping[str, PlanTables], case: Case, sites: list[str], groups: list[str]) -> Figures:
-    """Tenths of places by variant, need group, year and site."""
-    years = list(case.academic_years)
-    out = np.zeros((2, len(groups), len(years), len(sites)), dtype=np.int64)
-    for number, variant in enumerate(VARIANTS):
-        places = places_by_need(tables[variant], case)
-        places = places[places["setting_id"].isin(sites) & places["need_group"].isin(groups)]
-        at = _positions(places["need_group"], groups), _positions(places["academic_year"], years), _positions(places["setting_id"], sites)
-        out[number, at[0], at[1], at[2]] = _tenths(places["places"])
+def places_array(places: Sequence[pd.DataFrame], years: list[str], sites: list[str], groups: list[str]) -> Figures:
+    """Tenths of places by variant, need group, year and site, from tables as ``places_by_need``."""
+    out = np.zeros((len(places), len(groups), len(years), len(sites)), dtype=np.int64)
+    for number, table in enumerate(places):
+        table = table[table["setting_id"].isin(sites) & table["need_group"].isin(groups)]
+        at = _positions(table["need_group"], groups), _positions(table["academic_year"], years), _positions(table["setting_id"], sites)
+        out[number, at[0], at[1], at[2]] = _tenths(table["places"])
     return out
 
 
-def use_array(shown: dict[str, Shown], case: Case, sites: list[str]) -> Figures:
-    """Tenths of pupils by variant, year and site."""
-    years = list(case.academic_years)
-    out = np.zeros((2, len(years), len(sites)), dtype=np.int64)
-    for number, variant in enumerate(VARIANTS):
-        use = shown[variant].use
-        use = use[use["setting_id"].isin(sites)]
-        out[number, _positions(use["academic_year"], years), _positions(use["setting_id"], sites)] = _tenths(
-            use["pupils"] + use["latent_pupils"]
-        )
+def use_array(use: Sequence[pd.DataFrame], years: list[str], sites: list[str]) -> Figures:
+    """Tenths of pupils by variant, year and site, from tables as ``Shown.use``."""
+    out = np.zeros((len(use), len(years), len(sites)), dtype=np.int64)
+    for number, table in enumerate(use):
+        table = table[table["setting_id"].isin(sites)]
+        at = _positions(table["academic_year"], years), _positions(table["setting_id"], sites)
+        out[number, at[0], at[1]] = _tenths(table["pupils"] + table["latent_pupils"])
     return out
 
 
-def _changes(figures: Figures) -> bytes:
+def changes(figures: Figures) -> bytes:
     """The array (variants first, years last but one) as changes: plan against counterfactual, then each year against the one before."""
     changes = figures.copy()
-    changes[1] -= figures[0]
+    changes[1:] -= figures[:1]
     changes[..., 1:, :] = np.diff(changes, axis=-2)
     return encode_integers(changes)
 
 
-def _flow_columns(shown: dict[str, Shown], case: Case, sites: list[str]) -> bytes:
+def flow_columns(flows: Sequence[pd.DataFrame], case: Case, years: list[str], sites: list[str]) -> bytes:
     """Number of flows, then their variants, years, sites, areas and tenths of pupils, column by column."""
-    areas, years = list(case.areas["area_id"]), list(case.academic_years)
+    areas = list(case.areas["area_id"])
     columns = []
-    for number, variant in enumerate(VARIANTS):
-        lines = shown[variant].flows.sort_values(["academic_year", "setting_id", "area_id"])
+    for number, table in enumerate(flows):
+        lines = table.sort_values(["academic_year", "setting_id", "area_id"])
         at = [_positions(lines[name], order) for name, order in (("academic_year", years), ("setting_id", sites), ("area_id", areas))]
         columns.append(np.array([[number] * len(lines), *at, _tenths(lines["pupils"])], dtype=np.int64))
-    table = np.concatenate(columns, axis=1)
-    return encode_integers(np.concatenate([[table.shape[1]], table.ravel()]))
+    together = np.concatenate(columns, axis=1)
+    return encode_integers(np.concatenate([[together.shape[1]], together.ravel()]))
 
 
 def _council_outlines(outlines: gpd.GeoSeries, case: Case) -> gpd.GeoDataFrame:
@@ -185,11 +218,12 @@ def _project_records(projects: pd.DataFrame, plan: Plan, case: Case, sites: pd.D
             "year": bisect_left(case.academic_years, row["opens"]),
             "in_counterfactual": row["project_id"] in also_before,
         }
-        for row, at, point in zip(rows, sites_at, _lon_lat(projects), strict=True)
+        for row, at, point in zip(rows, sites_at, lon_lat(projects), strict=True)
     ]
 
 
-def _lon_lat(table: pd.DataFrame) -> list[list[float]]:
+def lon_lat(table: pd.DataFrame) -> list[list[float]]:
+    """Degrees east and north of the rows' ``easting_m`` and ``northing_m``, to about a metre."""
     points = gpd.GeoSeries(gpd.points_from_xy(table["easting_m"], table["northing_m"]), crs=27700).to_crs(4326)
     return [[round(float(x), 5), round(float(y), 5)] for x, y in zip(points.x, points.y, strict=True)]
 

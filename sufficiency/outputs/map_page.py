@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from html import escape
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -20,8 +20,8 @@ from typing import Any, Final
 import shapely
 
 from sufficiency.case import Case
-from sufficiency.outputs.disclosure import Shown
-from sufficiency.outputs.figures import by_year, mean_minutes, project_list
+from sufficiency.disclosure import Shown, shown_count
+from sufficiency.outputs.figures import VARIANTS, by_year, project_list
 from sufficiency.outputs.map_data import map_data
 from sufficiency.outputs.words import SENSITIVITIES, cautions, is_fictional, pounds, verdict
 from sufficiency.plan import Plan
@@ -37,16 +37,30 @@ def write_map(plan: Plan, case: Case, path: Path, shown: dict[str, Shown]) -> No
     """Write the map page. Raises PageNotBuiltError when the page scripts have not been built."""
     parts = page_parts()
     data = map_data(plan, case, shown)
-    blocks = {"about": json.dumps(data.about, ensure_ascii=False, separators=(",", ":")).encode(), **data.blocks}
+    blocks = {"about": as_json(data.about), **data.blocks}
     scripts = {"worker": parts["worker.js"].encode(), "app": parts["app.js"].encode()}
     page = Template(parts["page.html"]).substitute(
-        _words(plan, case),
+        _words(plan, case, shown),
         css=parts["page.css"],
         boot=parts["boot.js"].replace("</script", "<\\/script"),
         modelled=escape(data.about["modelled"]),
         **{name: packed(block) for name, block in (blocks | scripts).items()},
     )
     path.write_text(page, encoding="utf-8")
+
+
+BLOCKS: Final = ("about", "shapes", "outlines", "figures", "places", "use", "flows")
+
+
+def read_block(path: Path, name: str) -> bytes:
+    """A block of a written map page, still in gzip. Raises KeyError for a name that is not in BLOCKS or not in the page."""
+    page = path.read_bytes()
+    start = b'<script type="application/gzip" id="%s">' % name.encode()
+    at = page.find(start)
+    if name not in BLOCKS or at < 0:
+        raise KeyError(name)
+    at += len(start)
+    return base64.b64decode(page[at : page.index(b"<", at)])
 
 
 def page_built() -> bool:
@@ -66,11 +80,21 @@ def _dist() -> Traversable:
 
 
 def packed(block: bytes) -> str:
-    """A block for a script tag of the page: gzip (without a time stamp, so that the same plan gives the same page), then base64."""
-    return base64.b64encode(gzip.compress(block, compresslevel=9, mtime=0)).decode("ascii")
+    """A block for a script tag of the page: gzip, then base64."""
+    return base64.b64encode(zipped(block)).decode("ascii")
 
 
-def _words(plan: Plan, case: Case) -> dict[str, str]:
+def as_json(value: Any) -> bytes:
+    """JSON in few bytes."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def zipped(block: bytes) -> bytes:
+    """gzip without a time stamp, so that the same plan gives the same page."""
+    return gzip.compress(block, compresslevel=9, mtime=0)
+
+
+def _words(plan: Plan, case: Case, shown: dict[str, Shown]) -> dict[str, str]:
     years, of = case.academic_years, plan.summary
     programme = "an invented capital programme" if case.programme == "fictional" else f"capital programme {case.programme}"
     subtitle = f"{years[0]} to {years[-1]}, {programme}, {case.price_base} prices"
@@ -82,9 +106,9 @@ def _words(plan: Plan, case: Case) -> dict[str, str]:
         "subtitle": escape(subtitle),
         "marks": "".join(f'<span class="mark">{mark}</span>' for mark in _marks(plan, case)),
         "verdict": escape(verdict(of)),
-        "headline": _headline(plan, case),
+        "headline": _headline(plan, case, shown),
         "projects": projects_table(plan, case),
-        "years": _years_table(plan, case),
+        "years": _years_table(plan, case, shown),
         "notes": "".join(f"<li>{escape(note)}</li>" for note in dict.fromkeys([*cautions(of, case), *of.get("notes", []), *case.notes])),
         "sensitivity": _sensitivity(of),
         "outline_note": "" if outlined else "Area outlines are drawn half-way between the areas' centre points.",
@@ -118,12 +142,9 @@ def _marks(plan: Plan, case: Case) -> list[str]:
     return fictional + (["Estimated travel times"] if plan.summary.get("travel_source") == "estimated" else [])
 
 
-def _headline(plan: Plan, case: Case) -> str:
+def _headline(plan: Plan, case: Case, shown: dict[str, Shown]) -> str:
     of, last = plan.summary, case.academic_years[-1]
-    unmet, minutes = (
-        [values.get(last, 0.0) for values in (by_year(plan.counterfactual.unmet, "pupils"), of["unmet"])],
-        [mean_minutes(tables.travel).get(last, 0.0) for tables in (plan.counterfactual, plan.plan)],
-    )
+    unmet, minutes = ([shown_count(shown[variant].years[name][last]) for variant in VARIANTS] for name in ("unmet", "minutes"))
     tiles = [
         (
             "Saving",
@@ -132,9 +153,9 @@ def _headline(plan: Plan, case: Case) -> str:
             f"Cheapest places first would save {pounds(of['rule_saving_gbp'])}.",
         ),
         ("Capital", pounds(of["capital_gbp"]), f"for {of['new_places']:,.0f} new places"),
-        ("Independent placements avoided", f"{of['independent_avoided'].get(last, 0.0):,.0f}", f"pupils in {last}"),
-        ("Without a suitable place", f"{unmet[0]:,.0f} &rarr; {unmet[1]:,.0f}", f"pupils in {last}, before and with the plan"),
-        ("Mean journey", f"{minutes[0]:,.0f} &rarr; {minutes[1]:,.0f} min", f"one way in {last}, before and with the plan"),
+        ("Independent placements avoided", shown_count(of["independent_avoided"].get(last, 0.0)), f"pupils in {last}"),
+        ("Without a suitable place", f"{unmet[0]} &rarr; {unmet[1]}", f"pupils in {last}, before and with the plan"),
+        ("Mean journey", f"{minutes[0]} &rarr; {minutes[1]} min", f"one way in {last}, before and with the plan"),
     ]
     return "".join(f'<div><dt>{name}</dt><dd>{figure}</dd><dd class="note">{escape(note)}</dd></div>' for name, figure, note in tiles)
 
@@ -167,22 +188,23 @@ def _project_row(row: dict[Hashable, Any]) -> str:
     return f'<tr data-project="{escape(row["project_id"])}">{"".join(cells)}</tr>'
 
 
-def _years_table(plan: Plan, case: Case) -> str:
+def _years_table(plan: Plan, case: Case, shown: dict[str, Shown]) -> str:
     places = plan.plan.places
-    rows: list[tuple[str, dict[str, float], str]] = [
-        ("Placed and waiting pupils", by_year(plan.plan.needs, "demand"), ",.0f"),
+    before, after = (shown[variant].years for variant in VARIANTS)
+    rows: list[tuple[str, Mapping[str, float | None], str]] = [
+        ("Placed and waiting pupils", after["demand"], ",.0f"),
         ("Independent placements avoided", plan.summary["independent_avoided"], ",.0f"),
-        ("Without a suitable place, before", by_year(plan.counterfactual.unmet, "pupils"), ",.0f"),
-        ("Without a suitable place, with the plan", plan.summary["unmet"], ",.0f"),
-        ("Mean journey, before (minutes one way)", mean_minutes(plan.counterfactual.travel), ".1f"),
-        ("Mean journey, with the plan (minutes one way)", mean_minutes(plan.plan.travel), ".1f"),
+        ("Without a suitable place, before", before["unmet"], ",.0f"),
+        ("Without a suitable place, with the plan", after["unmet"], ",.0f"),
+        ("Mean journey, before (minutes one way)", before["minutes"], ".1f"),
+        ("Mean journey, with the plan (minutes one way)", after["minutes"], ".1f"),
         ("New places open, committed ones included", by_year(places[places["is_new"]], "places"), ",.0f"),
-        ("Drawn from mainstream into new places", by_year(plan.plan.needs, "latent"), ",.0f"),
+        ("Drawn from mainstream into new places", after["latent"], ",.0f"),
     ]
     head = "".join(f'<th scope="col" class="number">{year}</th>' for year in case.academic_years)
     body = "".join(
         f'<tr><th scope="row">{label}</th>'
-        + "".join(f'<td class="number">{values.get(year, 0.0):{form}}</td>' for year in case.academic_years)
+        + "".join(f'<td class="number">{shown_count(values.get(year, 0.0), form)}</td>' for year in case.academic_years)
         + "</tr>"
         for label, values, form in rows
     )

@@ -1,0 +1,132 @@
+"""The planner's page at ``/``, its scripts under ``/assets``, and what its maps draw."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Request
+from fastapi import Path as InPath
+from fastapi.responses import FileResponse, Response
+from pydantic import Field
+
+from api.auth.principal import permit
+from api.bodies import Strict
+from api.conditional import CACHING, ConditionalRoute, etag_of, unchanged
+from api.problems import ApiError, not_found, problems
+from api.routes.plans import find_plan
+from api.state import Caller, SettingsDep, StoreDep
+from api.store import rows
+from api.store.models import CaseRow
+from sufficiency.case import load_case
+from sufficiency.outputs.case_map import candidates, case_map_data
+from sufficiency.outputs.map_page import BLOCKS, as_json, read_block, zipped
+
+DIST: Final = Path(__file__).parents[1] / "web" / "dist"
+NOT_BUILT: Final = "The planner's page has not been built. Build it with `make web` and load this address again.\n"
+CASES_KEPT: Final = 4
+
+page = APIRouter(include_in_schema=False)
+router = APIRouter(tags=["maps"], route_class=ConditionalRoute)
+
+Block = Annotated[str, InPath(description=f"One of {', '.join(BLOCKS)}", pattern=f"^({'|'.join(BLOCKS)})$")]
+ANSWER: Final[dict[int | str, dict[str, Any]]] = problems(401, 403, 404, 422) | {
+    200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}, "description": "The block"},
+    304: {"description": "Not changed since"},
+}
+
+
+class Candidate(Strict):
+    """A project that may be built."""
+
+    project_id: str
+    name: str
+    kind: str
+    council: str
+    where: str
+    for_whom: str
+    phases: str
+    decision: str = Field(description="open, committed or forbidden")
+    min_places: float
+    max_places: float
+    earliest_start: str = Field(description="Financial year", examples=["2024-25"])
+    point: tuple[float, float] = Field(description="Degrees east and north")
+
+
+@page.get("/")
+def home(settings: SettingsDep) -> Response:
+    """The page; a plain sentence when it has not been built."""
+    if not (DIST / "index.html").is_file():
+        return Response(NOT_BUILT, status_code=503, media_type="text/plain; charset=utf-8")
+    text = (DIST / "index.html").read_text(encoding="utf-8").replace("BASE_MAP_URL", settings.base_map_url)
+    return Response(text, media_type="text/html; charset=utf-8", headers=_page_headers(settings.base_map_url))
+
+
+@page.get("/assets/{name}")
+def asset(name: str) -> Response:
+    """A script or style sheet. Names bear a hash of the content, so that browsers may keep them."""
+    found = {path.name: path for path in (DIST / "assets").glob("*")}.get(name)
+    if found is None:
+        raise not_found("file", name)
+    return FileResponse(found, headers={"Cache-Control": "public, max-age=31536000, immutable"})
+
+
+@router.get("/plans/{plan_id}/map/{block}", response_class=Response, responses=ANSWER, summary="What a plan's map draws")
+def plan_block(plan_id: str, block: Block, request: Request, store: StoreDep, caller: Caller) -> Response:
+    """A block of the plan's map as docs/outputs.md describes it: what map.html holds, under the same rules of disclosure."""
+    plan = find_plan(plan_id, store, caller)
+    path = store.plans / plan.id / "map.html"
+    if not path.is_file():
+        raise ApiError(404, "not-found", "This plan was made without a map, because the page scripts had not been built (`make web`).")
+    return _block(request, plan.id, block, lambda: read_block(path, block))
+
+
+@router.get("/cases/{case_id}/map/{block}", response_class=Response, responses=ANSWER, summary="What a case's map draws")
+def case_block(case_id: str, block: Block, request: Request, store: StoreDep, caller: Caller) -> Response:
+    """A block of the map of a case's base January."""
+    case = _find_case(case_id, store, caller)
+    return _block(request, case.id, block, lambda: _case_map(str(store.cases / case.id))[block])
+
+
+@router.get("/cases/{case_id}/candidates", responses=problems(401, 403, 404), summary="Projects that may be built")
+def case_candidates(case_id: str, store: StoreDep, caller: Caller) -> list[Candidate]:
+    """The candidate projects of a case, with words in place of codes."""
+    case = _find_case(case_id, store, caller)
+    return [Candidate(**row) for row in _candidates(str(store.cases / case.id))]
+
+
+def _page_headers(base_map_url: str) -> dict[str, str]:
+    tiles = " " + base_map_url.partition("{")[0].split("/", 3)[0] + "//" + base_map_url.split("/", 3)[2] if base_map_url else ""
+    policy = (
+        f"default-src 'self'; img-src 'self' data: blob:{tiles}; connect-src 'self'{tiles}; worker-src 'self' blob:; "
+        "style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )
+    return {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
+
+
+def _find_case(case_id: str, store: Any, caller: Any) -> CaseRow:
+    with store.read() as session:
+        case = rows.find(session, CaseRow, case_id, caller)
+        permit(caller, "read", rows.scoped(session, case))
+        return case
+
+
+def _block(request: Request, resource_id: str, block: str, read: Any) -> Response:
+    """A block, in gzip as it is kept. Cases and plans never change, so their id is the version."""
+    etag = etag_of(resource_id, block)
+    if (same := unchanged(request, etag)) is not None:
+        return same
+    headers = {"Content-Encoding": "gzip", "ETag": etag, **CACHING}
+    return Response(read(), media_type="application/octet-stream", headers=headers)
+
+
+@lru_cache(CASES_KEPT)
+def _case_map(folder: str) -> dict[str, bytes]:
+    data = case_map_data(load_case(Path(folder)))
+    return {name: zipped(block) for name, block in {"about": as_json(data.about), **data.blocks}.items()}
+
+
+@lru_cache(CASES_KEPT)
+def _candidates(folder: str) -> list[dict[str, Any]]:
+    return candidates(load_case(Path(folder)))
