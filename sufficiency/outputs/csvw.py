@@ -14,22 +14,25 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from sufficiency.case import Case
+from sufficiency.disclosure import hideable_columns, label
 from sufficiency.tables.plan_schemas import PLAN_SCHEMAS
 from sufficiency.tables.problems import InputError, InputProblem
 from sufficiency.tables.schemas import Table
 
 ARROW_TYPES: Final[dict[str, pa.DataType]] = {"float64": pa.float64(), "int64": pa.int64(), "bool": pa.bool_(), "str": pa.string()}
+EXACT_RIGHTS: Final = "Rests on records of persons and holds small counts: must not leave the store."
+HIDEABLE: Final = "; rounded, empty = hidden"
 CSVW_TYPES: Final = {"float64": "number", "int64": "integer", "bool": "boolean", "str": "string"}
 
 
-def write_table(table: pd.DataFrame, name: str, folder: Path, case: Case) -> None:
+def write_table(table: pd.DataFrame, name: str, folder: Path, case: Case, *, exact: bool = False) -> None:
     """Write ``<name>.csv`` and ``<name>.csv-metadata.json``. Raises ValueError when the columns are not those of the schema."""
     columns = arrow_columns(PLAN_SCHEMAS[name])
     if list(table.columns) != list(columns):
         raise ValueError(f"columns of {name} are {list(table.columns)}, the schema has {list(columns)}")
     rows = pa.Table.from_pandas(table, schema=pa.schema(list(columns.items())), preserve_index=False)
     arrow_csv.write_csv(rows, folder / f"{name}.csv")
-    text = json.dumps(table_metadata(name, case), indent=1, ensure_ascii=False)
+    text = json.dumps(table_metadata(name, case, exact=exact), indent=1, ensure_ascii=False)
     (folder / f"{name}.csv-metadata.json").write_text(text, encoding="utf-8")
 
 
@@ -52,9 +55,13 @@ def arrow_columns(schema: type[Table]) -> dict[str, pa.DataType]:
     return {name: ARROW_TYPES[_dtype(column)] for name, column in schema.to_schema().columns.items()}
 
 
-def table_metadata(name: str, case: Case) -> dict[str, Any]:
-    """The metadata document of one table: title, description, sources, and each column's title, type, unit and description."""
+def table_metadata(name: str, case: Case, *, exact: bool = False) -> dict[str, Any]:
+    """The metadata document of one table: title, description, sources, and each column's title, type, unit and description.
+
+    ``exact``: the table of a protected case holds every figure, for the store alone.
+    """
     schema = PLAN_SCHEMAS[name]
+    hideable = [] if exact or case.disclosure == "open" else hideable_columns(name)
     about: dict[str, Any] = {
         "@context": ["http://www.w3.org/ns/csvw", {"@language": "en"}],
         "url": f"{name}.csv",
@@ -62,17 +69,19 @@ def table_metadata(name: str, case: Case) -> dict[str, Any]:
         "dc:description": " ".join(str(schema.__doc__).split()),
         "dc:source": [f"{source.publisher}: {source.title}, {source.edition} ({source.licence})" for source in case.sources],
         "dialect": {"header": True, "encoding": "utf-8", "delimiter": ",", "quoteChar": '"', "doubleQuote": True},
-        "tableSchema": {"columns": [_column(column, heading) for heading, column in schema.to_schema().columns.items()]},
+        "tableSchema": {
+            "columns": [_column(column, heading, heading in hideable) for heading, column in schema.to_schema().columns.items()]
+        },
     }
     if case.disclosure == "protected":
-        about["dc:rights"] = "Rests on records of persons and holds small counts: keep within the council, do not publish."
+        about["dc:rights"] = EXACT_RIGHTS if exact else label(case)
     key = getattr(schema.Config, "unique", None)
     if key:
         about["tableSchema"]["primaryKey"] = key
     return about
 
 
-def _column(column: Any, heading: str) -> dict[str, Any]:
+def _column(column: Any, heading: str, hideable: bool) -> dict[str, Any]:
     limits = {check.name: check.statistics for check in column.checks}
     datatype: dict[str, Any] = {"base": CSVW_TYPES[_dtype(column)]}
     if "str_matches" in limits:
@@ -83,8 +92,8 @@ def _column(column: Any, heading: str) -> dict[str, Any]:
         "name": heading,
         "titles": heading,
         "datatype": datatype if len(datatype) > 1 else datatype["base"],
-        "required": not column.nullable,
-        "dc:description": column.description,
+        "required": not (column.nullable or hideable),
+        "dc:description": column.description + (HIDEABLE if hideable else ""),
         "schema:unitText": column.metadata["unit"],
     }
     return described | ({"separator": "|"} if heading in ("need_groups", "phases", "councils") else {})

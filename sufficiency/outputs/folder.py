@@ -5,6 +5,9 @@ projects.csv ... costs.csv                    the result tables, each with CSVW 
 counterfactual/, rule/                        the same tables with committed projects only, and by the rule of thumb
 plan.gpkg                                     layers for QGIS
 map.html                                      the map, in one file that needs no network
+exact/                                        protected cases, where asked for: the plan with every figure, for the store alone
+
+All but exact/ shows what may be shown under the case's profile (docs/disclosure.md).
 """
 
 from __future__ import annotations
@@ -20,8 +23,8 @@ from typing import Any, Final
 import numpy as np
 
 from sufficiency.case import Case
+from sufficiency.disclosure import Shown, shown_by_variant, shown_case, shown_plan
 from sufficiency.outputs.csvw import read_plan_table, write_table
-from sufficiency.outputs.disclosure import Shown, shown_by_variant
 from sufficiency.outputs.geopackage import write_geopackage
 from sufficiency.outputs.map_page import PageNotBuiltError, write_map
 from sufficiency.plan import Plan, PlanTables
@@ -31,9 +34,18 @@ from sufficiency.tables.problems import InputError, InputProblem
 SUBFOLDERS: Final = {"plan": ".", "counterfactual": "counterfactual", "rule": "rule"}
 
 
-def write_plan(plan: Plan, case: Case, folder: Path, progress: Callable[[str], None] | None = None) -> None:
-    """Write a plan folder. Replaces an earlier plan of that name; InputError when the folder holds anything else.
+EXACT: Final = "exact"
+EXACT_README: Final = """This folder holds a plan with all its figures. They rest on records of persons and name small groups of children.
 
+It stays where it is: do not publish, mail, copy or share it. The folder above holds what may leave.
+It serves `sufficiency audit` and further planning; delete it when they are done.
+"""
+
+
+def write_plan(plan: Plan, case: Case, folder: Path, progress: Callable[[str], None] | None = None, *, exact: bool = False) -> None:
+    """Write an exact plan as it may be shown. Replaces an earlier plan of that name; InputError when the folder holds anything else.
+
+    ``exact`` keeps the exact plan of a protected case beside it, in ``exact/`` which only the owner may open. An open plan is exact.
     When the page scripts have not been built, everything but map.html is written and then PageNotBuiltError is raised.
     """
     folder = Path(folder).resolve()
@@ -43,16 +55,14 @@ def write_plan(plan: Plan, case: Case, folder: Path, progress: Callable[[str], N
     work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         say("Writing the result tables")
-        (work / "plan.json").write_text(json.dumps(_plain(plan.summary), indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
-        for variant, subfolder in SUBFOLDERS.items():
-            (work / subfolder).mkdir(exist_ok=True)
-            for name in PLAN_SCHEMAS:
-                write_table(getattr(getattr(plan, variant), name), name, work / subfolder, case)
+        leaves, drawn, figures = shown_plan(plan, case), shown_case(case), shown_by_variant(plan, case)
+        _write_tables(leaves, case, work, exact=False)
+        if exact and case.disclosure != "open":
+            write_exact(plan, case, work / EXACT)
         say("Writing plan.gpkg")
-        shown = shown_by_variant(plan, case)
-        write_geopackage(plan, case, work / "plan.gpkg", shown)
+        write_geopackage(leaves, drawn, work / "plan.gpkg", figures)
         say("Drawing map.html")
-        no_map = _write_map_if_built(plan, case, work / "map.html", shown)
+        no_map = _write_map_if_built(leaves, drawn, work / "map.html", figures)
         work.chmod(0o755)
         _take_the_place_of(folder, work)
     finally:
@@ -61,8 +71,37 @@ def write_plan(plan: Plan, case: Case, folder: Path, progress: Callable[[str], N
         raise no_map
 
 
+def write_exact(plan: Plan, case: Case, folder: Path) -> None:
+    """Write the headline and tables of a plan with every figure into a folder that only the owner may open. For the store alone."""
+    folder = Path(folder)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)
+    _write_tables(plan, case, folder, exact=True)
+    (folder / "README.txt").write_text(EXACT_README, encoding="utf-8")
+
+
+def read_exact_plan(folder: Path) -> Plan:
+    """The exact plan of a plan folder. Raises InputError when the folder keeps only what may be shown, or is not one."""
+    kept = Path(folder) / EXACT
+    if (kept / "plan.json").is_file():
+        return read_plan(kept)
+    plan = read_plan(folder)
+    if plan.summary.get("disclosure", "open") != "open":
+        remedy = "Plan again with --exact, which keeps the exact figures beside it."
+        raise InputError([InputProblem(str(folder), "holds only what may be shown of a protected case", remedy)])
+    return plan
+
+
+def _write_tables(plan: Plan, case: Case, folder: Path, *, exact: bool) -> None:
+    (folder / "plan.json").write_text(json.dumps(_plain(plan.summary), indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+    for variant, subfolder in SUBFOLDERS.items():
+        (folder / subfolder).mkdir(exist_ok=True)
+        for name in PLAN_SCHEMAS:
+            write_table(getattr(getattr(plan, variant), name), name, folder / subfolder, case, exact=exact)
+
+
 def read_plan(folder: Path) -> Plan:
-    """Read a plan folder back. Raises InputError when it is not one or a table is missing."""
+    """Read a plan folder back, as it may be shown. Raises InputError when it is not one or a table is missing."""
     folder = Path(folder)
     if not (folder / "plan.json").is_file():
         raise InputError(

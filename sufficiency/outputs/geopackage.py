@@ -11,7 +11,7 @@ import pandas as pd
 import shapely
 
 from sufficiency.case import Case
-from sufficiency.outputs.disclosure import Shown, shown_base
+from sufficiency.disclosure import Shown
 from sufficiency.outputs.figures import ALL, project_list
 from sufficiency.outputs.styles import STYLES
 from sufficiency.plan import Plan
@@ -24,7 +24,7 @@ SUFFIXES: Final = {"counterfactual": "before", "plan": "after"}
 
 
 def write_geopackage(plan: Plan, case: Case, path: Path, shown: dict[str, Shown]) -> None:
-    """Write the layers and their styles. Figures of areas follow the case's disclosure rule; minutes are one way."""
+    """Write the layers and their styles, from the plan, the case and the figures as they may be shown. Minutes are one way."""
     layers = {
         "areas": area_layer(plan, case, shown),
         "flows": flow_layer(plan, case, shown),
@@ -42,7 +42,7 @@ def area_layer(plan: Plan, case: Case, shown: dict[str, Shown]) -> gpd.GeoDataFr
     Columns such as ``unmet_after_asd``: pupils, unmet, independent (pupils) and minutes (mean journey, empty when nobody travels).
     """
     last = case.academic_years[-1]
-    moments = {"base": shown_base(case)}
+    moments = {"base": shown["plan"].base}
     for variant, suffix in SUFFIXES.items():
         figures = shown[variant].areas
         moments[suffix] = figures[figures["academic_year"] == last]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+import pandas as pd
+
 from sufficiency.case import Case
-from sufficiency.outputs.figures import by_year, mean_minutes, project_list
+from sufficiency.disclosure import label, shown_plan, shown_years
+from sufficiency.outputs.figures import VARIANTS, project_list, variants
 from sufficiency.outputs.words import cautions, pounds, sensitivity_lines, verdict
 from sufficiency.plan import Plan
 
@@ -18,8 +22,10 @@ MOST_WARNINGS: Final = 4
 
 
 def summary_text(plan: Plan, case: Case, folder: Path | None = None) -> str:
-    """The plan on one screen. ``folder`` is where its outputs are, if they are written."""
-    before = [_headline(plan, case), _money(plan), _years(plan, case), _kinds(plan, case)]
+    """An exact plan on one screen, as it may be shown. ``folder`` is where its outputs are, if they are written."""
+    years = {variant: shown_years(tables, case) for variant, tables in variants(plan).items()}
+    plan = shown_plan(plan, case)
+    before = [_headline(plan, case), _money(plan), _years(plan, case, years), _kinds(plan, case)]
     after = [block for block in (_sensitivity(plan), _warnings(plan, case, folder)) if block]
     room = HEIGHT - sum(len(block) + 1 for block in [*before, *after])
     blocks = [*before, _top_projects(plan, case, room), *after]
@@ -42,18 +48,24 @@ def _money(plan: Plan) -> list[str]:
     ]
 
 
-def _years(plan: Plan, case: Case) -> list[str]:
+def _years(plan: Plan, case: Case, of: Mapping[str, dict[str, dict[str, float]]]) -> list[str]:
     years = list(case.academic_years)
     shown = years if len(years) <= MOST_YEARS else [*years[: MOST_YEARS - 1], years[-1]]
-    rows: dict[str, dict[str, float]] = {
+    before, after = (of[variant] for variant in VARIANTS)
+    rows: dict[str, Mapping[str, float | None]] = {
         "Independent avoided": plan.summary["independent_avoided"],
-        "Unmet before": by_year(plan.counterfactual.unmet, "pupils"),
-        "Unmet with the plan": plan.summary["unmet"],
-        "Minutes before": mean_minutes(plan.counterfactual.travel),
-        "Minutes with plan": mean_minutes(plan.plan.travel),
+        "Unmet before": before["unmet"],
+        "Unmet with the plan": after["unmet"],
+        "Minutes before": before["minutes"],
+        "Minutes with plan": after["minutes"],
     }
     lines = [f"{'Pupils, minutes':<20}" + "".join(f"{year:>8}" for year in shown)]
-    return lines + [f"{label:<20}" + "".join(f"{values.get(year, 0.0):>8,.0f}" for year in shown) for label, values in rows.items()]
+    return lines + [f"{label:<20}" + "".join(f"{_cell(values.get(year, 0.0)):>8}" for year in shown) for label, values in rows.items()]
+
+
+def _cell(value: float | None) -> str:
+    """A figure of the table of years; hidden ones stand for fewer than 5 pupils."""
+    return "<5" if value is None or pd.isna(value) else f"{value:,.0f}"
 
 
 def _kinds(plan: Plan, case: Case) -> list[str]:
@@ -85,7 +97,8 @@ def _sensitivity(plan: Plan) -> list[str]:
 
 
 def _warnings(plan: Plan, case: Case, folder: Path | None) -> list[str]:
-    texts = [*cautions(plan.summary, case), *plan.summary.get("notes", [])]
+    protected = [label(case)] if case.disclosure != "open" else []
+    texts = [*protected, *cautions(plan.summary, case), *plan.summary.get("notes", [])]
     lines = [line for text in texts for line in textwrap.wrap(text, WIDTH - 2, subsequent_indent="  ")]
     shown = [f"! {line}" for line in lines[:MOST_WARNINGS]]
     if len(lines) > MOST_WARNINGS:

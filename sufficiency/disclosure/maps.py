@@ -1,0 +1,168 @@
+"""What maps and their tables may show: figures by area, flows, and use of settings.
+
+In an open case small-area figures are modelled from published totals, are labelled so and stand as they are. In a protected case areas
+are zones of ten pupils and more with all needs together, flows below five pupils are dropped, and councils and settings follow the rules
+of the tables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from sufficiency.case import Case
+from sufficiency.disclosure.rules import (
+    FEWEST_FOR_MEANS,
+    HIDDEN_BELOW,
+    ROUNDED_TO,
+    is_hidden,
+    is_narrowing,
+    rounded,
+    shown_counts,
+    shown_mean,
+    shown_totals,
+)
+from sufficiency.disclosure.tables import shown_tables
+from sufficiency.disclosure.totals import MEASURES, base_needs, count_totals, totals_of_needs
+from sufficiency.disclosure.zones import zones
+from sufficiency.outputs.figures import (
+    ALL,
+    area_figures,
+    base_pupils,
+    flows,
+    mean_minutes,
+    placed_pupils,
+    setting_use,
+    variants,
+)
+from sufficiency.plan import Plan, PlanTables
+
+COUNTS: Final = ("pupils", "unmet", "independent")
+DRAWN_IN: Final = 3.0
+"""Pupils by which ``shown_totals`` may move a total before it is rounded."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What maps may show of one set of a plan's tables."""
+
+    areas: pd.DataFrame
+    """As ``figures.area_figures`` writes it, areas being those of ``shown_case``; what must not be shown is NaN."""
+    base: pd.DataFrame
+    """The same for the base January, with nothing known about unmet need."""
+    flows: pd.DataFrame
+    """As ``figures.flows`` writes it."""
+    use: pd.DataFrame
+    """As ``figures.setting_use`` writes it."""
+    years: dict[str, dict[str, float]]
+    """As ``shown_years`` gives it."""
+
+
+def shown_by_variant(plan: Plan, case: Case) -> dict[str, Shown]:
+    """What maps may show, before (``counterfactual``) and after (``plan``), from the exact plan and case."""
+    base = shown_base(case)
+    return {name: shown(tables, case, base) for name, tables in variants(plan).items()}
+
+
+def shown(tables: PlanTables, case: Case, base: pd.DataFrame | None = None) -> Shown:
+    """What maps may show of these exact tables under the case's profile."""
+    base = shown_base(case) if base is None else base
+    placed, years = placed_pupils(tables, case), shown_years(tables, case)
+    areas = area_figures(placed, tables.unmet, case)
+    if case.disclosure == "open":
+        return Shown(areas, base, flows(placed), setting_use(tables), years)
+    return Shown(_areas(areas, tables.needs, case), base, _flows(placed, case), _use(tables, case), years)
+
+
+def shown_years(tables: PlanTables, case: Case) -> dict[str, dict[str, float]]:
+    """The whole case by measure and academic year: ``demand``, ``unmet``, ``latent`` (pupils) and ``minutes`` (mean journey one way)."""
+    totals = count_totals(tables, case, ["academic_year"]).set_index("academic_year")
+    minutes = pd.Series(mean_minutes(tables.travel), dtype=float)
+    if case.disclosure != "open":
+        travellers = tables.travel.groupby("academic_year")["pupils"].sum().reindex(minutes.index)
+        minutes = pd.Series(shown_mean(minutes * travellers, travellers, 1.0), minutes.index)
+    years = list(case.academic_years)
+    measures = {name: totals[name].reindex(years, fill_value=0.0) for name in ("demand", "unmet", "latent")}
+    measures["minutes"] = minutes.reindex(years, fill_value=0.0)
+    return {name: {str(year): float(value) for year, value in values.items()} for name, values in measures.items()}
+
+
+def shown_base(case: Case) -> pd.DataFrame:
+    """What maps may show of the base January: as ``Shown.areas``, with nothing known about unmet need."""
+    nobody = pd.DataFrame({"area_id": [], "need_group": [], "academic_year": [], "pupils": []}).astype({"pupils": float})
+    areas = area_figures(base_pupils(case), nobody, case)
+    return areas if case.disclosure == "open" else _areas(areas, base_needs(case), case)
+
+
+def _areas(exact: pd.DataFrame, needs: pd.DataFrame, case: Case) -> pd.DataFrame:
+    """Zones with all needs together; councils and the whole case also by need."""
+    wide = _councils(exact[~exact["zone_id"].isin(case.areas["area_id"])], needs)
+    zone = zones(case)
+    small = exact[exact["zone_id"].isin(zone.index) & (exact["need_group"] == ALL)]
+    sums = small.assign(zone_id=small["zone_id"].map(zone)).groupby(["zone_id", "need_group", "academic_year"], as_index=False).sum()
+    counts = sums.assign(**{name: shown_counts(sums[name]) for name in COUNTS})
+    counts["pupils"] = counts["pupils"].mask(sums["pupils"] < FEWEST_FOR_MEANS)
+    council = case.areas.set_index(case.areas["area_id"].map(zone))["council_code"].groupby(level=0).first()
+    counts = _without_telling(counts, counts["zone_id"].map(council), wide)
+    return pd.concat([_with_means(counts, sums), wide], ignore_index=True)
+
+
+def _councils(exact: pd.DataFrame, needs: pd.DataFrame) -> pd.DataFrame:
+    """Figures of councils and of the whole case, by need and for all needs: totals of the same counts as the table of needs."""
+    measures = {"pupils": MEASURES["placed"], "unmet": MEASURES["unmet"], "independent": MEASURES["independent"]}
+    key = ["zone_id", "need_group", "academic_year"]
+    parts = []
+    for council in (True, False):
+        for need in (True, False):
+            by = [*(["council_code"] if council else []), *(["need_group"] if need else []), "academic_year"]
+            totals = totals_of_needs(needs, by, measures, protected=True).rename(columns={"council_code": "zone_id"})
+            parts.append(totals.assign(**({} if council else {"zone_id": ALL}), **({} if need else {"need_group": ALL})))
+    totals = pd.concat(parts).set_index(key)[list(COUNTS)]
+    counts = exact.drop(columns=list(COUNTS)).join(totals, on=key)
+    nobody = ~pd.MultiIndex.from_frame(exact[key]).isin(totals.index)
+    counts.loc[nobody, list(COUNTS)] = 0.0
+    return _with_means(counts[list(exact.columns)], exact)
+
+
+def _with_means(counts: pd.DataFrame, exact: pd.DataFrame) -> pd.DataFrame:
+    """Journeys such that their mean is in whole minutes; the travellers are as many as the pupils shown, and none where few travel."""
+    minutes = shown_mean(exact["pupil_minutes"], exact["travellers"], 1.0)
+    travellers = np.where(np.isnan(minutes), 0.0, counts["pupils"].fillna(0.0))
+    return counts.assign(travellers=travellers, pupil_minutes=np.nan_to_num(minutes) * travellers)
+
+
+def _without_telling(counts: pd.DataFrame, council: pd.Series[str], wide: pd.DataFrame) -> pd.DataFrame:
+    """Hide a measure in all zones of a council and year where its total there would narrow a hidden count."""
+    totals = wide[wide["need_group"] == ALL].set_index(["zone_id", "academic_year"]).to_dict("index")
+    result = counts.copy()
+    for at, rows in counts.groupby([council, "academic_year"]).groups.items():
+        for name in ("unmet", "independent"):
+            total = totals[at][name]
+            low, high = (0.0, HIDDEN_BELOW) if np.isnan(total) else (total - ROUNDED_TO / 2 - DRAWN_IN, total + ROUNDED_TO / 2 + DRAWN_IN)
+            if is_narrowing(np.array([low]), np.array([high]), counts.loc[rows, name].to_numpy(float)[None, :])[0]:
+                result.loc[rows, name] = np.nan
+    return result
+
+
+def _flows(placed: pd.DataFrame, case: Case) -> pd.DataFrame:
+    of_zones = flows(placed.assign(area_id=placed["area_id"].map(zones(case))))
+    return of_zones.assign(pupils=rounded(of_zones["pupils"]))
+
+
+def _use(tables: PlanTables, case: Case) -> pd.DataFrame:
+    """By setting, from counts by pool, those hidden by pool included; places that the plan opens are known."""
+    places = tables.places
+    by_pool = shown_tables(tables, case).places
+    by = ["setting_id", "academic_year"]
+    counts = ["pupils", "latent_pupils"]
+    kept_back = pd.DataFrame({name: by_pool[name].isna() & ~is_hidden(places[name]) for name in counts})
+    result = shown_totals(places, by, counts, kept_back)
+    existing = shown_totals(places.assign(places=places["places"].where(~places["is_new"], 0.0)), by, ["places"])
+    new = places["places"].where(places["is_new"], 0.0).groupby([places[name] for name in by]).sum().rename("new").reset_index()
+    result = result.merge(existing, on=by, validate="one_to_one").merge(new, on=by, validate="one_to_one")
+    result["places"] += result.pop("new")
+    result["over_places"] = rounded((result["pupils"] + result["latent_pupils"] - result["places"]).clip(lower=0.0))
+    return result[["setting_id", "academic_year", "places", "pupils", "latent_pupils", "over_places"]]
