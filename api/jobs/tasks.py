@@ -17,7 +17,8 @@ import pandas as pd
 from solver.result import Progress
 from sufficiency.audit import audit_plan, write_audit
 from sufficiency.case import PARQUET, Case, case_hashes, file_of, load_case
-from sufficiency.outputs.folder import read_plan, write_plan
+from sufficiency.outputs.folder import read_exact_plan, write_plan
+from sufficiency.outputs.map_page import PageNotBuiltError
 from sufficiency.request import checked_request
 from sufficiency.tables.checks import report_case
 from sufficiency.tables.problems import InputError, InputProblem
@@ -38,13 +39,14 @@ def plan(payload: dict[str, Any], tell: Tell, interrupted: Interrupted) -> dict[
     say = _phases(tell)
     say("Reading the case")
     case = load_case(case_folder)
-    base = read_plan(Path(payload["base_plan"])) if payload["base_plan"] else None
+    base = read_exact_plan(Path(payload["base_plan"])) if payload["base_plan"] else None
     if payload["changes"]:
         case = changed_case(case, payload["changes"], base)
         _refuse(report_case(case).errors)
     found = plan_case(case, request, inputs=case_hashes(case_folder), progress=say, watch=_figures(tell), interrupted=interrupted)
     planned = request.applied_to(case)
-    write_plan(found, planned, out, say)
+    with suppress(PageNotBuiltError):  # a service without the page scripts does without the map
+        write_plan(found, planned, out, say, exact=True)
     say("Auditing")
     report = audit_plan(planned, out, case_folder=case_folder)
     write_audit(report, out)
