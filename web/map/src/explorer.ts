@@ -34,7 +34,7 @@ export class Explorer {
   selection: Selection | null;
   /** None in a browser without WebGL: the tables still work. */
   map: PlanMap | null = null;
-  private readonly canvas = element("div", { id: "map", role: "region", "aria-label": "Map of areas, settings and projects. The tables on this page hold the same figures." });
+  private readonly canvas = element("div", { id: "map", class: "map", role: "region", "aria-label": "Map of areas, settings and projects. The tables on this page hold the same figures." });
   private readonly message = element("p", { class: "map-message", id: "map-message", role: "alert", hidden: "" });
   private readonly legend = element("div", { id: "legend", class: "legend", "aria-live": "polite" });
   private readonly year = element("output", { for: "year", id: "year-name" });
