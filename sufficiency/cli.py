@@ -99,11 +99,14 @@ def plan(
         bool | None,
         typer.Option("--sensitivity/--no-sensitivity", help="Show the saving at other displacement shares and horizons (default)."),
     ] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Protected case: keep all figures in OUT/exact, for audit and further planning; must not leave.")
+    ] = False,
 ) -> None:
     """Plan a case: which projects, where, for whom, when; audited and drawn on a map. Ctrl-C keeps the best plan so far."""
-    from sufficiency.audit import audit_plan, write_audit
+    from sufficiency.audit import audit_plan, without_figures, write_audit
     from sufficiency.case import case_hashes, load_case
-    from sufficiency.outputs.folder import write_plan
+    from sufficiency.outputs.folder import exact_copy, write_plan
     from sufficiency.outputs.map_page import PageNotBuiltError
     from sufficiency.outputs.summary import summary_text
     from sufficiency.request import PlanRequest, checked_request, read_request
@@ -130,11 +133,15 @@ def plan(
         found = plan_case(case, asked, inputs=case_hashes(case_folder), progress=_say, interrupted=interrupted)
     planned, no_map = asked.applied_to(case), None
     try:
-        write_plan(found, planned, out, _say)
+        write_plan(found, planned, out, _say, exact=exact)
     except PageNotBuiltError as error:  # all but the map is there, and worth its audit
         no_map = error
     _say("Auditing")
-    report = audit_plan(planned, out, case_folder=case_folder)
+    if exact or case.disclosure == "open":
+        report = audit_plan(planned, out, case_folder=case_folder)
+    else:
+        with exact_copy(found, planned) as copy:
+            report = without_figures(audit_plan(planned, copy, case_folder=case_folder))
     write_audit(report, out)
     typer.echo(summary_text(found, planned, out))
     if not report.passed:
@@ -293,6 +300,61 @@ def comments_read(
     from sufficiency.outputs.pack.command import run_comments
 
     typer.echo(run_comments(sheet, out))
+
+
+@app.command()
+def journeys(
+    case_folder: Annotated[Path, typer.Argument(metavar="CASE", help="Case folder.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    plan: Annotated[Path | None, typer.Option(help="Plan folder: journeys of its placements, in place of the base January's.")] = None,
+    year: Annotated[str | None, typer.Option(help="Planning year of the plan, e.g. 2025/26 (default: the last).")] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="CSV of councils' own figures: council_code, name, key, value, source. The output lists the names.")
+    ] = None,
+) -> None:
+    """Home to school journeys: who is eligible and why, who shares a vehicle, what it costs and emits.
+
+    By area, site, need and phase: statutory distance, low income, time limit, wheelchair, assistant, sharing along corridors, boarding.
+    """
+    from sufficiency.case import load_case
+    from sufficiency.journey_report import journey_text, write_journeys
+
+    case = _planned(load_case(case_folder), plan)
+    typer.echo(journey_text(write_journeys(case, out, plan, figures, year), case))
+    typer.echo(f"Written to {out}: journeys.csv, journey_totals.csv, journey_assumptions.csv.")
+
+
+@app.command()
+def access(
+    case_folder: Annotated[Path, typer.Argument(metavar="CASE", help="Case folder.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    plan: Annotated[Path | None, typer.Option(help="Plan folder: access before and after it. Without it, access today.")] = None,
+    year: Annotated[str | None, typer.Option(help="Planning year of the plan, e.g. 2025/26 (default: the last).")] = None,
+    site: Annotated[
+        list[str] | None, typer.Option(help="Site whose catchment to draw; may be repeated (default: where the plan builds, else all).")
+    ] = None,
+    roads: Annotated[Path | None, typer.Option(help="Road file (.osm.pbf or .gpkg): draws catchments by road, not by areas.")] = None,
+    speeds: Annotated[str, typer.Option(help="Speed variant of the roads: school_run or free_flow.")] = "school_run",
+) -> None:
+    """Share of pupils within 20, 45 and 75 minutes of a suitable place, before and after a plan, and catchments of sites.
+
+    Writes access_shares.csv (by council and need) and access.gpkg (layers areas, councils, catchments) for QGIS.
+    """
+    from sufficiency.access_report import access_text, write_access
+    from sufficiency.case import load_case
+
+    case = _planned(load_case(case_folder), plan)
+    typer.echo(access_text(write_access(case, out, plan, year, site or (), roads, speeds, _say)))
+    typer.echo(f"Written to {out}: access_shares.csv, access.gpkg.")
+
+
+def _planned(case: Any, plan_folder: Path | None) -> Any:
+    """The case with the years and assumptions of the plan, where there is one."""
+    if plan_folder is None:
+        return case
+    from sufficiency.workflow import as_planned
+
+    return as_planned(case, plan_folder)
 
 
 def _case_text(case: Any) -> str:

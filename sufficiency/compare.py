@@ -24,15 +24,15 @@ LAST_YEAR: Final[tuple[tuple[str, str], ...]] = (
 
 
 def compare_plans(first: Plan, second: Plan) -> dict[str, Any]:
-    """Figures of both plans with their difference, and the projects that differ.
+    """Figures of both plans with their difference, and the projects that differ. Of a protected case it takes the plans as shown.
 
-    ``figures``: rows of name, unit, first, second, difference (second - first).
+    ``figures``: rows of name, unit, first, second, difference (second - first); None where a count is hidden.
     ``projects``: rows of project_id, name, places and capital of both, change (only first, only second, resized, moved, same).
     ``comparable``: false when the plans stem from different inputs.
     """
     figures = [_figure(first, second, *measure) for measure in MEASURES]
     for key, name in LAST_YEAR:
-        values = [float(list(plan.summary[key].values())[-1]) if plan.summary[key] else 0.0 for plan in (first, second)]
+        values = [list(plan.summary[key].values())[-1] if plan.summary[key] else 0.0 for plan in (first, second)]
         figures.append(_row(name, "pupils", *values))
     minutes = [_mean_minutes(plan) for plan in (first, second)]
     figures.append(_row("Mean journey, last year", "minutes, one way", *minutes))
@@ -62,11 +62,14 @@ def _figure(first: Plan, second: Plan, key: str, name: str, unit: str) -> dict[s
     return _row(name, unit, float(first.summary[key]), float(second.summary[key]))
 
 
-def _row(name: str, unit: str, first: float, second: float) -> dict[str, Any]:
-    return {"name": name, "unit": unit, "first": first, "second": second, "difference": second - first}
+def _row(name: str, unit: str, first: float | None, second: float | None) -> dict[str, Any]:
+    difference = None if first is None or second is None else second - first
+    return {"name": name, "unit": unit, "first": first, "second": second, "difference": difference}
 
 
-def _shown(value: float, unit: str) -> str:
+def _shown(value: float | None, unit: str) -> str:
+    if value is None:
+        return "hidden"
     if unit.startswith("share"):
         return f"{value:.2%}"
     return f"{value:,.1f}" if unit.startswith("minutes") else f"{value:,.0f}"
@@ -76,7 +79,7 @@ def _mean_minutes(plan: Plan) -> float:
     travel = plan.plan.travel
     if travel.empty:
         return 0.0
-    last = travel[travel["academic_year"] == travel["academic_year"].max()]
+    last = travel[(travel["academic_year"] == travel["academic_year"].max()) & travel["mean_min"].notna()]
     pupils = last["pupils"].sum()
     return float((last["pupils"] * last["mean_min"]).sum() / pupils) if pupils else 0.0
 

@@ -15,13 +15,13 @@ from sufficiency.audit.expected import expected
 from sufficiency.audit.flows import check_flows
 from sufficiency.audit.money import check_money
 from sufficiency.audit.projects import check_projects
-from sufficiency.audit.report import AuditReport, Breach, write_audit
+from sufficiency.audit.report import AuditReport, Breach, without_figures, write_audit
 from sufficiency.audit.summary import check_assumptions, check_inputs, check_summary, recompute
 from sufficiency.audit.world import read_world
 from sufficiency.case import Case
-from sufficiency.outputs.folder import read_plan
+from sufficiency.outputs.folder import read_exact_plan
 
-__all__ = ["AuditReport", "Breach", "audit_plan", "write_audit"]
+__all__ = ["AuditReport", "Breach", "audit_plan", "without_figures", "write_audit"]
 
 WORLDS = ("counterfactual", "plan", "rule")
 
@@ -30,11 +30,12 @@ def audit_plan(case: Case, folder: Path, progress: Callable[[str], None] | None 
     """Recompute a plan folder from its case and compare.
 
     ``case`` bears the assumptions that the plan was made with; ``case_folder``, where given, is checked against the sha256 of plan.json.
-    Raises InputError when the folder is no plan, or the case lacks the demand scenario that plan.json names (``central`` by default).
+    Raises InputError when the folder is no plan or keeps only what may be shown of a protected case, or when the case lacks the demand
+    scenario that plan.json names (``central`` by default).
     """
     say = progress or (lambda _: None)
     say("Reading the plan as written")
-    plan = read_plan(folder)
+    plan = read_exact_plan(folder)
     say("Working out demand, places and costs from the case")
     facts = expected(case, str(plan.summary.get("scenario", "central")))
     breaches: list[Breach] = []

@@ -13,6 +13,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from sufficiency.outputs.folder import EXACT
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -63,7 +65,24 @@ class AuditReport:
 
 
 def write_audit(report: AuditReport, folder: Path) -> None:
-    """Write audit.json into a plan folder, whole or not at all."""
+    """Write audit.json into a plan folder, whole or not at all.
+
+    Where the folder keeps an exact plan of a protected case, the report with its figures goes there, and one without stands above it.
+    """
+    kept = Path(folder) / EXACT
+    if kept.is_dir():
+        _write(report, kept)
+        report = without_figures(report)
+    _write(report, Path(folder))
+
+
+def without_figures(report: AuditReport) -> AuditReport:
+    """The report of a protected case as it may be shown: whether the plan passed, and what kinds of breach were found."""
+    kinds = {breach.code: Breach(breach.code, "", breach.message, 0.0) for breach in report.breaches}
+    return AuditReport(report.passed, tuple(kinds.values()), {})
+
+
+def _write(report: AuditReport, folder: Path) -> None:
     text = json.dumps(asdict(report), indent=1, ensure_ascii=False, allow_nan=False)
     handle, name = tempfile.mkstemp(prefix=".audit-", dir=folder)
     work = Path(name)
@@ -71,7 +90,7 @@ def write_audit(report: AuditReport, folder: Path) -> None:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(text)
         work.chmod(0o644)
-        work.replace(Path(folder) / "audit.json")
+        work.replace(folder / "audit.json")
     finally:
         work.unlink(missing_ok=True)
 

@@ -46,7 +46,8 @@ def by_year(table: pd.DataFrame, column: str) -> dict[str, float]:
 
 
 def mean_minutes(travel: pd.DataFrame) -> dict[str, float]:
-    """Mean journey of placed pupils by academic year, minutes one way, from a plan's travel table."""
+    """Mean journey of placed pupils by academic year, minutes one way, from the rows of a plan's travel table that state one."""
+    travel = travel[travel["mean_min"].notna()]
     weighted = travel.assign(pupil_minutes=travel["mean_min"] * travel["pupils"])
     minutes, pupils = by_year(weighted, "pupil_minutes"), by_year(travel, "pupils")
     return {year: minutes[year] / pupils[year] for year in pupils if pupils[year] > 0}

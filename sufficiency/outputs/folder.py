@@ -16,7 +16,8 @@ import json
 import math
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,6 +79,14 @@ def write_exact(plan: Plan, case: Case, folder: Path) -> None:
     folder.chmod(0o700)
     _write_tables(plan, case, folder, exact=True)
     (folder / "README.txt").write_text(EXACT_README, encoding="utf-8")
+
+
+@contextmanager
+def exact_copy(plan: Plan, case: Case) -> Iterator[Path]:
+    """The exact plan in a temporary folder that only the owner may open: for an audit of what is not kept."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_exact(plan, case, Path(folder))
+        yield Path(folder)
 
 
 def read_exact_plan(folder: Path) -> Plan:
