@@ -74,8 +74,8 @@ def nearest_minutes(travel: pd.DataFrame, suitable: pd.DataFrame) -> pd.DataFram
     ]
     if not found:
         return pd.DataFrame(columns=["area_id", "need_group", "phase", "minutes"])
-    nearest = pd.concat(found, ignore_index=True)
-    return nearest[np.isfinite(nearest["minutes"])].reset_index(drop=True)
+    nearest: pd.DataFrame = pd.concat(found, ignore_index=True).query("minutes < inf")
+    return nearest.reset_index(drop=True)
 
 
 class Reach:

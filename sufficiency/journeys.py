@@ -1,7 +1,8 @@
 """Home to school journeys as planners see them: who is eligible, what a vehicle costs, how many share it, how much carbon it takes.
 
 A journey is an area, a site, a need group and a phase with its pupils, minutes and km (one way). Figures come from
-``journey_assumptions.csv``; a council may replace any of them. Everything here is an expectation over pupils, not a decision about one.
+``journey_assumptions.csv`` and, where the plan uses them too, from the case's assumptions; a council may replace any of them. Everything
+here is an expectation over pupils, not a decision about one.
 """
 
 from __future__ import annotations
@@ -15,15 +16,31 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sufficiency.assumptions import Assumptions, default_assumptions
+from sufficiency.corridors import corridor_of, riders_in_vehicle, sharing_factor
+from sufficiency.finance import KM_PER_MILE
 from sufficiency.tables.problems import InputError, InputProblem
 
 Floats = NDArray[np.float64]
 
-KM_PER_MILE: Final = 1.609344
-CORRIDORS: Final = 8
-"""Sectors of the compass around a site; pupils of one sector may share a vehicle."""
+FROM_CASE: Final = {
+    ("vehicle", "base"): "travel.cost_base",
+    ("vehicle", "per_mile"): "travel.cost_per_mile",
+    ("vehicle", "shared"): "travel.shared",
+    ("vehicle", "pooled_share"): "travel.pooled_share",
+    ("vehicle", "minutes_per_stop"): "travel.minutes_per_stop",
+    ("vehicle", "seats"): "travel.seats",
+}
+"""Figure -> assumption of the case that holds it; ``limit_min`` by phase is ``travel.limit_min``."""
 
 COLUMNS: Final = ("name", "key", "value", "unit", "year", "source", "status")
+ADDED_COLUMNS: Final = (
+    "miles", "limit_min", "within_limit", "cannot_walk_share", "beyond_distance_share", "low_income_share", "eligible_share",
+    "carried_share", "riders", "sharing_factor", "wheelchair_factor", "vehicle_gbp_per_carried_pupil_per_year",
+    "assistant_gbp_per_carried_pupil_per_year", "cost_gbp_per_carried_pupil_per_year", "cost_gbp_per_pupil_per_year",
+    "co2e_kg_per_carried_pupil_per_year",
+)  # fmt: skip
+"""What ``cost_journeys`` adds; docs/data-dictionary.md describes each under ``journeys``."""
 JOURNEY_COLUMNS: Final = ("area_id", "site_id", "need_group", "phase", "pupils", "minutes", "km", "boards")
 
 YEARS_UNDER_8_SHARE: Final = {"EY": 1.0, "PRI": 0.5, "SEC": 0.0, "P16": 0.0, "P19": 0.0}
@@ -57,22 +74,32 @@ class JourneyAssumptions:
         return values
 
 
-def read_journey_assumptions(by_council: Path | None = None) -> JourneyAssumptions:
-    """The shipped figures, and those that councils replace (a CSV with council_code, name, key, value, source).
+def read_journey_assumptions(by_council: Path | None = None, assumptions: Assumptions | None = None) -> JourneyAssumptions:
+    """The figures of a case (by default the shipped ones), and those that councils replace (CSV: council_code, name, key, value, source).
 
-    Raises InputError naming every figure that does not exist and every value that is no number or negative.
+    Raises InputError naming every missing column, every figure that does not exist and every value that is no number or negative.
     """
     text = resources.files("sufficiency").joinpath("journey_assumptions.csv")
     with resources.as_file(text) as path:
-        figures = pd.read_csv(path, dtype={"key": str, "year": str})
+        shipped = pd.read_csv(path, dtype={"key": str, "year": str})
+    figures = pd.concat([shipped, _of_case(assumptions or default_assumptions())], ignore_index=True)
     if by_council is None:
         return JourneyAssumptions(figures, pd.DataFrame(columns=["council_code", "name", "key", "value", "source"]))
     own = pd.read_csv(by_council, dtype={"key": str, "council_code": str})
+    missing = [name for name in ("council_code", "name", "key", "value", "source") if name not in own]
+    if missing:
+        remedy = "Give the columns council_code, name, key, value, source"
+        raise InputError([InputProblem(by_council.name, "the column is missing", remedy, column=name) for name in missing])
     known = set(zip(figures["name"], figures["key"], strict=True))
     values = pd.to_numeric(own["value"], errors="coerce")
     problems = [
         InputProblem(
-            by_council.name, "no such figure", "See sufficiency/journey_assumptions.csv for the names", row + 2, "key", f"{name}.{key}"
+            by_council.name,
+            "no such figure",
+            "See journey_assumptions.csv in the output of `sufficiency journeys`",
+            row + 2,
+            "key",
+            f"{name}.{key}",
         )
         for row, (name, key) in enumerate(zip(own["name"], own["key"], strict=True))
         if (name, key) not in known
@@ -86,13 +113,23 @@ def read_journey_assumptions(by_council: Path | None = None) -> JourneyAssumptio
     return JourneyAssumptions(figures, own.assign(value=values))
 
 
+def _of_case(assumptions: Assumptions) -> pd.DataFrame:
+    """The figures that the plan uses too, in the form of the shipped table."""
+    entries = {entry.name: entry for entry in assumptions}
+    rows = [(*figure, float(assumptions.number(name)), entries[name]) for figure, name in FROM_CASE.items()]
+    rows += [
+        ("limit_min", phase, float(most), entries["travel.limit_min"]) for phase, most in assumptions.table("travel.limit_min").items()
+    ]
+    columns = [(name, key, value, about.unit, about.year, about.source, about.status) for name, key, value, about in rows]
+    return pd.DataFrame(columns, columns=list(COLUMNS))
+
+
 def cost_journeys(journeys: pd.DataFrame, areas: pd.DataFrame, sites: pd.DataFrame, assumptions: JourneyAssumptions) -> pd.DataFrame:
-    """Eligibility, sharing, cost and carbon of each journey, joined to its row.
+    """Eligibility, sharing, cost and carbon of each journey, joined to its row: ``ADDED_COLUMNS``.
 
     ``journeys``: area_id, site_id, need_group, phase, pupils, minutes, km (one way), boards (True: the pupil boards in term).
-    ``areas``: area_id, easting_m, northing_m, council_code, imd_decile; ``sites``: site_id, easting_m, northing_m.
-    Adds miles, within_limit, eligible_share, carried_share, riders, cost_gbp_per_carried_pupil_per_year, cost_gbp_per_pupil_per_year
-    (all placed pupils), co2e_kg_per_carried_pupil_per_year. Raises ValueError for missing columns and unknown areas or sites.
+    ``areas``: area_id, easting_m, northing_m, council_code, imd_decile; ``sites``: site_id, easting_m, northing_m (empty: not known,
+    so nobody shares). Raises ValueError for missing columns and unknown areas or sites.
     """
     missing = [name for name in JOURNEY_COLUMNS if name not in journeys]
     if missing:
@@ -100,20 +137,19 @@ def cost_journeys(journeys: pd.DataFrame, areas: pd.DataFrame, sites: pd.DataFra
     table = _joined(journeys, areas, sites)
     councils = table["council_code"]
     table["miles"] = table["km"] / KM_PER_MILE
-    table["within_limit"] = table["minutes"].to_numpy() <= assumptions.by_key("limit_min", table["phase"], councils)
-    table["eligible_share"] = eligible_share(table, assumptions)
+    table["limit_min"] = assumptions.by_key("limit_min", table["phase"], councils)
+    table["within_limit"] = table["minutes"] <= table["limit_min"]
+    table = table.assign(**eligible_shares(table, assumptions))
     table["carried_share"] = table["eligible_share"] * assumptions.by_key("take_up", table["phase"], councils)
     table["riders"] = riders_per_vehicle(table, assumptions)
-    table["cost_gbp_per_carried_pupil_per_year"] = carried_cost_gbp(table, assumptions)
+    table = table.assign(**carried_costs_gbp(table, assumptions))
     table["cost_gbp_per_pupil_per_year"] = table["cost_gbp_per_carried_pupil_per_year"] * table["carried_share"]
     table["co2e_kg_per_carried_pupil_per_year"] = carbon_kg(table, assumptions)
-    added = ["miles", "within_limit", "eligible_share", "carried_share", "riders"]
-    added += ["cost_gbp_per_carried_pupil_per_year", "cost_gbp_per_pupil_per_year", "co2e_kg_per_carried_pupil_per_year"]
-    return table[[*journeys.columns, *added]]
+    return table[[*journeys.columns, *ADDED_COLUMNS]]
 
 
-def eligible_share(table: pd.DataFrame, assumptions: JourneyAssumptions) -> Floats:
-    """Share of the pupils of each journey who are entitled to free travel.
+def eligible_shares(table: pd.DataFrame, assumptions: JourneyAssumptions) -> dict[str, Floats]:
+    """Share of the pupils of each journey who are entitled to free travel, in all and by the first ground that holds.
 
     Those who cannot reasonably be expected to walk, at any distance; of the others those beyond the statutory distance (2 miles under 8,
     3 miles from 8), or from a low-income family beyond 2 miles (8 to 10) or at 2 to 6 miles to one of the three nearest suitable
@@ -128,39 +164,48 @@ def eligible_share(table: pd.DataFrame, assumptions: JourneyAssumptions) -> Floa
     young_poor = miles > assumptions.value("low_income_miles", "from_8_to_10", councils)
     least, most = (assumptions.value("low_income_miles", key, councils) for key in ("from_11_low", "from_11_high"))
     older_poor = (miles > least) & (miles <= most) & (_nearness(table) <= 3)
-    low_income = np.where(phase.eq("PRI"), young_poor, older_poor)
-    from_8 = np.where(far, 1.0, poor * low_income)
-    by_distance = under_8 * far_for_young + (1 - under_8) * from_8
-    by_distance[phase.isin(NO_STATUTORY_DISTANCE).to_numpy()] = 0.0
-    return np.asarray(cannot_walk + (1 - cannot_walk) * by_distance)
+    by_distance = under_8 * far_for_young + (1 - under_8) * far
+    by_income = (1 - under_8) * ~far * poor * np.where(phase.eq("PRI"), young_poor, older_poor)
+    walkers = np.where(phase.isin(NO_STATUTORY_DISTANCE), 0.0, 1 - cannot_walk)
+    return {
+        "cannot_walk_share": cannot_walk,
+        "beyond_distance_share": walkers * by_distance,
+        "low_income_share": walkers * by_income,
+        "eligible_share": cannot_walk + walkers * (by_distance + by_income),
+    }
 
 
 def riders_per_vehicle(table: pd.DataFrame, assumptions: JourneyAssumptions) -> Floats:
-    """Expected pupils in a vehicle: those carried from the same sector of the compass to the same site, as far as seats, timetables
-    and the time limit of the longest ride allow; at least 1."""
+    """Expected pupils in a vehicle: those carried along the same corridor to the same site, as far as seats, timetables and the time
+    limit of the longest ride allow; at least 1. Boarders, and pupils of a site that is not on the map, ride alone."""
     councils = table["council_code"]
+    vehicle = {key: assumptions.value("vehicle", key, councils) for key in ("pooled_share", "minutes_per_stop", "seats")}
+    east, north = ((table[name] - table[f"site_{name}"]).fillna(0.0).to_numpy(dtype=float) for name in ("easting_m", "northing_m"))
     carried = table["pupils"] * table["carried_share"] * ~table["boards"]
-    corridor = carried.groupby([table["site_id"], _sector(table)]).transform("sum").to_numpy()
-    spare = assumptions.by_key("limit_min", table["phase"], councils) - table["minutes"].to_numpy()
-    by_time = 1 + np.floor(np.maximum(spare, 0) / assumptions.value("vehicle", "minutes_per_stop", councils))
-    pooled = 1 + assumptions.value("vehicle", "pooled_share", councils) * np.maximum(corridor - 1, 0)
-    riders = np.minimum(np.minimum(pooled, by_time), assumptions.value("vehicle", "seats", councils))
-    return np.where(table["boards"], 1.0, np.maximum(riders, 1.0))
+    on_corridor = carried.groupby([table["site_id"], corridor_of(east, north)]).transform("sum").to_numpy()
+    riders = riders_in_vehicle(on_corridor, (table["limit_min"] - table["minutes"]).to_numpy(dtype=float), **vehicle)
+    return np.where(table["boards"] | table["site_easting_m"].isna(), 1.0, riders)
 
 
-def carried_cost_gbp(table: pd.DataFrame, assumptions: JourneyAssumptions) -> Floats:
-    """GBP per carried pupil per year: ``(base + per_mile x miles) x sharing x wheelchair + assistant / riders``.
+def carried_costs_gbp(table: pd.DataFrame, assumptions: JourneyAssumptions) -> dict[str, Floats]:
+    """GBP per carried pupil per year: ``(base + per_mile x miles) x sharing x wheelchair`` and ``assistant / riders``, with their factors.
 
-    Sharing falls from 1 (alone) to the shared factor at two riders and more. A boarder goes home every second weekend, so pays the
-    curve in proportion to journeys.
+    Sharing falls from 1 (alone) to the shared factor at two riders and more. A boarder goes home every second weekend, so pays in
+    proportion to journeys.
     """
     councils, riders = table["council_code"], table["riders"].to_numpy()
     vehicle = {key: assumptions.value("vehicle", key, councils) for key in ("base", "per_mile", "shared", "wheelchair", "assistant")}
-    sharing = 1 - (1 - vehicle["shared"]) * np.minimum(riders - 1, 1)
-    wheelchairs = assumptions.by_key("wheelchair_share", table["need_group"], councils)
-    assisted = assumptions.by_key("assistant_share", table["need_group"], councils)
-    curve = (vehicle["base"] + vehicle["per_mile"] * table["miles"].to_numpy()) * sharing * (1 + (vehicle["wheelchair"] - 1) * wheelchairs)
-    return np.asarray((curve + assisted * vehicle["assistant"] / riders) * _journeys_share(table, assumptions))
+    wheelchair = 1 + (vehicle["wheelchair"] - 1) * assumptions.by_key("wheelchair_share", table["need_group"], councils)
+    sharing, share = sharing_factor(riders, vehicle["shared"]), _journeys_share(table, assumptions)
+    ride = (vehicle["base"] + vehicle["per_mile"] * table["miles"].to_numpy()) * sharing * wheelchair * share
+    assistant = assumptions.by_key("assistant_share", table["need_group"], councils) * vehicle["assistant"] / riders * share
+    return {
+        "sharing_factor": sharing,
+        "wheelchair_factor": wheelchair,
+        "vehicle_gbp_per_carried_pupil_per_year": ride,
+        "assistant_gbp_per_carried_pupil_per_year": assistant,
+        "cost_gbp_per_carried_pupil_per_year": ride + assistant,
+    }
 
 
 def carbon_kg(table: pd.DataFrame, assumptions: JourneyAssumptions) -> Floats:
@@ -181,14 +226,6 @@ def _journeys_share(table: pd.DataFrame, assumptions: JourneyAssumptions) -> Flo
 def _nearness(table: pd.DataFrame) -> Floats:
     """1 for the nearest site of the area, need group and phase among the journeys given, 2 for the next."""
     return table.groupby(["area_id", "need_group", "phase"])["km"].rank(method="min").to_numpy(dtype=float)
-
-
-def _sector(table: pd.DataFrame) -> NDArray[np.int64]:
-    """Sector of the compass in which the area lies from the site, 0 to 7."""
-    east = (table["easting_m"] - table["site_easting_m"]).to_numpy(dtype=float)
-    north = (table["northing_m"] - table["site_northing_m"]).to_numpy(dtype=float)
-    turn = np.arctan2(east, north) / (2 * np.pi) + 0.5
-    return np.asarray(np.floor(turn * CORRIDORS).astype(np.int64) % CORRIDORS)
 
 
 def _joined(journeys: pd.DataFrame, areas: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:

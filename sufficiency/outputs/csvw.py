@@ -17,17 +17,20 @@ from sufficiency.case import Case
 from sufficiency.disclosure import hideable_columns, label
 from sufficiency.tables.plan_schemas import PLAN_SCHEMAS
 from sufficiency.tables.problems import InputError, InputProblem
+from sufficiency.tables.report_schemas import REPORT_SCHEMAS
 from sufficiency.tables.schemas import Table
 
 ARROW_TYPES: Final[dict[str, pa.DataType]] = {"float64": pa.float64(), "int64": pa.int64(), "bool": pa.bool_(), "str": pa.string()}
 EXACT_RIGHTS: Final = "Rests on records of persons and holds small counts: must not leave the store."
 HIDEABLE: Final = "; rounded, empty = hidden"
+WRITTEN: Final = {**PLAN_SCHEMAS, **REPORT_SCHEMAS}
+"""Every table that is written, by name."""
 CSVW_TYPES: Final = {"float64": "number", "int64": "integer", "bool": "boolean", "str": "string"}
 
 
 def write_table(table: pd.DataFrame, name: str, folder: Path, case: Case, *, exact: bool = False) -> None:
     """Write ``<name>.csv`` and ``<name>.csv-metadata.json``. Raises ValueError when the columns are not those of the schema."""
-    columns = arrow_columns(PLAN_SCHEMAS[name])
+    columns = arrow_columns(WRITTEN[name])
     if list(table.columns) != list(columns):
         raise ValueError(f"columns of {name} are {list(table.columns)}, the schema has {list(columns)}")
     rows = pa.Table.from_pandas(table, schema=pa.schema(list(columns.items())), preserve_index=False)
@@ -60,7 +63,7 @@ def table_metadata(name: str, case: Case, *, exact: bool = False) -> dict[str, A
 
     ``exact``: the table of a protected case holds every figure, for the store alone.
     """
-    schema = PLAN_SCHEMAS[name]
+    schema = WRITTEN[name]
     hideable = [] if exact or case.disclosure == "open" else hideable_columns(name)
     about: dict[str, Any] = {
         "@context": ["http://www.w3.org/ns/csvw", {"@language": "en"}],
