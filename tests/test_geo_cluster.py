@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -120,3 +122,52 @@ def test_options_that_a_cluster_cannot_serve_are_refused(tmp_path: Path) -> None
         make_travel(*points, tmp_path / "out.parquet", 60, TravelOptions(dask="local"))
     with pytest.raises(InputError, match="--cache DIR"):
         make_travel(*points, tmp_path / "out.parquet", 60, TravelOptions(roads=Path("r.osm.pbf"), dask="tcp://elsewhere:8786"))
+
+
+def test_a_killed_run_goes_on_where_it_stopped_and_a_new_site_adds_its_rows(tmp_path: Path) -> None:
+    """The command itself, killed after its first parts: the second run searches the rest only, the third one the new site only."""
+    generator = np.random.default_rng(3)
+    side = 12
+    east, north = np.meshgrid(400_000.0 + 500 * np.arange(side), 300_000.0 + 500 * np.arange(side))
+    nodes = pd.DataFrame({"node_id": np.arange(1, side * side + 1), "easting_m": east.ravel(), "northing_m": north.ravel()})
+    number = nodes["node_id"].to_numpy().reshape(side, side)
+    ends = np.concatenate(
+        [np.column_stack([number[:, :-1].ravel(), number[:, 1:].ravel()]), np.column_stack([number[:-1].ravel(), number[1:].ravel()])]
+    )
+    edges = pd.DataFrame(ends, columns=["from", "to"]).assign(
+        length_m=500.0, road_class="minor", form="single", one_way=False, speed_limit_kmh=np.nan
+    )
+    roads = write_osm_pbf(tmp_path / "r.osm.pbf", nodes, edges)
+    for name, count in (("areas", 300), ("sites", 3_200)):
+        xy_m = generator.uniform((400_000, 300_000), (405_500, 305_500), (count, 2))
+        table = _points("id", xy_m)
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    arguments = ["--roads", roads, "--areas", tmp_path / "areas.csv", "--cache", tmp_path / "cache", "--workers", "1"]
+
+    def command(sites: str, out: str) -> list[str]:
+        rest = [*arguments, "--sites", tmp_path / f"{sites}.csv", "--out", tmp_path / out]
+        return [sys.executable, "-c", "from sufficiency.cli import main; main()", "travel", *map(str, rest)]
+
+    running = subprocess.Popen(command("sites", "out.parquet"), stderr=subprocess.DEVNULL)
+    while not list(tmp_path.glob("cache/journeys-*/*.parquet")):
+        assert running.poll() is None
+        time.sleep(0.002)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    kept = 32 * len(list(tmp_path.glob("cache/journeys-*/*.parquet")))
+    assert 0 < kept < 3_200
+    assert not (tmp_path / "out.parquet").exists()
+    resumed = subprocess.run(command("sites", "out.parquet"), capture_output=True, text=True, check=True)
+    assert f"{kept} of 3200 sites from the cache, {3_200 - kept} to search" in resumed.stderr
+    more = pd.concat(
+        [
+            pd.read_csv(tmp_path / "sites.csv", dtype={"id": str}),
+            pd.DataFrame({"id": ["new"], "easting_m": 402_000.0, "northing_m": 302_000.0}),
+        ]
+    )
+    more.to_csv(tmp_path / "more.csv", index=False)
+    extended = subprocess.run(command("more", "more.parquet"), capture_output=True, text=True, check=True)
+    assert "3200 of 3201 sites from the cache, 1 to search" in extended.stderr
+    before, after = pd.read_parquet(tmp_path / "out.parquet"), pd.read_parquet(tmp_path / "more.parquet")
+    assert len(after) == len(before) + 300
+    pd.testing.assert_frame_equal(after[after["site_id"] != "new"].reset_index(drop=True), before)
