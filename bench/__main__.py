@@ -1,7 +1,7 @@
 """``python -m bench --out DIR``: every benchmark that can run here, its tables under DIR.
 
-Instances need ``SUFFICIENCY_INSTANCES``, the benchmarks on real roads and minutes ``SUFFICIENCY_DATA``;
-without them they are left out, which the summary says.
+Instances need ``SUFFICIENCY_INSTANCES``, the benchmarks on real roads and minutes ``SUFFICIENCY_DATA``, the comparison with OSRM also
+``OSRM_PYTHON`` (an interpreter that has osrm-bindings); without them they are left out, which the summary says.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import sys
 from pathlib import Path
 
 BENCHMARKS = {
-    "instances": (["bench.instance_table"], "SUFFICIENCY_INSTANCES"),
-    "travel growth": (["bench.travel", "growth"], None),
-    "travel county": (["bench.travel", "rutland"], "SUFFICIENCY_DATA"),
-    "travel England": (["bench.travel", "england"], None),
-    "travel estimate": (["bench.travel_estimate"], "SUFFICIENCY_DATA"),
+    "instances": (["bench.instance_table"], ["SUFFICIENCY_INSTANCES"]),
+    "travel growth": (["bench.travel", "growth"], []),
+    "travel county": (["bench.travel", "rutland"], ["SUFFICIENCY_DATA"]),
+    "travel England": (["bench.travel", "england"], []),
+    "travel estimate": (["bench.travel_estimate"], ["SUFFICIENCY_DATA"]),
+    "travel OSRM": (["bench.travel_osrm"], ["SUFFICIENCY_DATA", "OSRM_PYTHON"]),
 }
-"""Name: (module with its arguments, environment variable it needs)."""
+"""Name: (module with its arguments, environment variables it needs)."""
 
 
 def main() -> None:
@@ -30,11 +31,12 @@ def main() -> None:
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     failed = False
-    for name, (command, variable) in BENCHMARKS.items():
+    for name, (command, variables) in BENCHMARKS.items():
         if chosen.only and name not in chosen.only:
             continue
-        if variable and not os.environ.get(variable):
-            sys.stdout.write(f"{name}: left out, {variable} is not set\n")
+        unset = [variable for variable in variables if not os.environ.get(variable)]
+        if unset:
+            sys.stdout.write(f"{name}: left out, {' and '.join(unset)} not set\n")
             continue
         target = chosen.out / f"{name.replace(' ', '_')}.txt"
         extra = ["--out", str(chosen.out)] if name == "instances" else []

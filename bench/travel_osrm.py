@@ -1,6 +1,6 @@
 """Our minutes against OSRM's on a real county, with the same speeds: what turn costs, which we leave out, come to.
 
-``python -m bench.travel_osrm --osrm-python PYTHON`` needs ``SUFFICIENCY_DATA`` and an interpreter (3.12 or later) that has osrm-bindings.
+``python -m bench.travel_osrm`` needs ``SUFFICIENCY_DATA`` and, in ``OSRM_PYTHON``, an interpreter (3.12 or later) that has osrm-bindings.
 Our links are written as an OpenStreetMap file with each link's speed as its limit, and OSRM's car profile is told to drive at the limit.
 """
 
@@ -48,7 +48,7 @@ json.dump([[cell for cell in row] for row in answer["durations"]], open(sys.argv
 def main() -> None:
     """Prints medians, their ratio and the spread of pair ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--osrm-python", default=sys.executable)
+    parser.add_argument("--osrm-python", default=os.environ.get("OSRM_PYTHON", sys.executable))
     parser.add_argument("--homes", type=int, default=200)
     parser.add_argument("--sites", type=int, default=100)
     chosen = parser.parse_args()
