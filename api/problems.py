@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 
 from sufficiency.tables.problems import InputError, InputProblem
@@ -104,6 +104,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(InputError, _input_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(DataError, _unstorable)
     for kind in (OperationalError, InterfaceError):
         app.add_exception_handler(kind, _database_away)
     app.add_exception_handler(Exception, _unexpected)
@@ -137,6 +138,12 @@ def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     slug = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
     return problem_response(request, ApiError(error.status_code, slug, str(error.detail), headers=error.headers))
+
+
+def _unstorable(request: Request, error: Exception) -> JSONResponse:
+    """PostgreSQL takes no NUL in a text, whether it is to be found or to be stored."""
+    detail = "A text holds a character, or a figure is of a size, that the database can't hold."
+    return problem_response(request, ApiError(422, "invalid-input", detail))
 
 
 def _database_away(request: Request, error: Exception) -> JSONResponse:

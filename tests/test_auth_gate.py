@@ -528,7 +528,7 @@ def test_changes_and_downloads_are_remembered_and_nothing_else(app: FastAPI) -> 
         ("GET /v1/things/{thing_id}/file", "3", 200),
         ("POST /v1/cases", "case-77", 201),
         ("POST /v1/broken", "", 500),
-        ("POST /v1/nothing", "", 404),
+        ("POST unmatched", "", 404),
     ]
     assert all("name" not in f"{row.action}{row.resource}{row.owner}{row.request_id}" for row in deeds(app))
     with app.state.store.read() as session:

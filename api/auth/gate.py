@@ -163,7 +163,6 @@ def is_remembered(method: str, status: int, headers: Headers) -> bool:
 
 def deed_of(scope: Scope, principal: Principal, resources: list[Scoped], answer: Message) -> trail.Deed:
     """What the trail remembers of a request: ids and the path's template, never its query or body."""
-    route = scope.get("route")
     location = Headers(raw=answer["headers"]).get("location", "")
     ids = [
         *(resource.id for resource in resources),
@@ -172,12 +171,22 @@ def deed_of(scope: Scope, principal: Principal, resources: list[Scoped], answer:
     ]
     return trail.Deed(
         subject=principal.subject,
-        action=f"{scope['method']} {getattr(route, 'path_format', scope['path'])}",
+        action=f"{scope['method']} {template_of(scope)}",
         resource=" ".join(dict.fromkeys(filter(None, ids))),
         councils=frozenset().union(*(resource.councils for resource in resources)),
         status=answer["status"],
         request_id=str(scope.get("state", {}).get("request_id") or secrets.token_hex(8)),
     )
+
+
+def template_of(scope: Scope) -> str:
+    """The path with names in place of ids, ``/v1/plans/{plan_id}``; what no route answers is not quoted."""
+    form = getattr(scope.get("route"), "path_format", None)
+    if form is None:
+        return "unmatched"
+    path, end = scope["path"].removeprefix(scope.get("root_path", "")), form.format(**scope.get("path_params", {}))
+    prefix = path.removesuffix(end) if path.endswith(end) else ""  # a route of an included router doesn't know its prefix
+    return f"{prefix}{form}"
 
 
 def refuse_strangers(scope: Scope) -> None:
