@@ -56,23 +56,28 @@ def travel_with_sharing(case: Case) -> pd.DataFrame:
     travel = case.travel[case.travel["status"] != "unreachable"].reset_index(drop=True)
     figures = case.assumptions
     places, is_new = _attraction(case, travel["site_id"])
+    area, site = pd.factorize(travel["area_id"])[0], pd.factorize(travel["site_id"])[0]
     minutes = travel["minutes"].to_numpy(float)
     pull = places * np.exp(-figures.number("gravity.decay_per_minute") * minutes)
-    standing = pd.Series(np.where(is_new, 0.0, pull)).groupby(travel["area_id"]).transform("sum").to_numpy()
+    standing = _together(area, np.where(is_new, 0.0, pull))
     whole = standing + np.where(is_new, pull, 0.0)
     share = np.divide(pull, whole, out=np.zeros_like(pull), where=whole > 0)
     pupils = share * travel["area_id"].map(_carried_now(case)).fillna(0.0).to_numpy(float)
-    drawn = pd.Series(pupils).groupby(travel["site_id"]).transform("sum").to_numpy()
+    drawn = _together(site, pupils)
     pupils = pupils * np.minimum(1.0, np.divide(places, drawn, out=np.zeros_like(drawn), where=drawn > 0))
-    on_corridor = pd.Series(pupils).groupby([travel["site_id"], _sectors(case, travel)]).transform("sum").to_numpy()
     riders = riders_in_vehicle(
-        on_corridor,
+        _together(site * CORRIDORS + _sectors(case, travel), pupils),
         max(figures.table("travel.limit_min").values()) - minutes,
         figures.number("travel.pooled_share"),
         figures.number("travel.minutes_per_stop"),
         figures.number("travel.seats"),
     )
     return travel.assign(sharing=sharing_factor(riders, figures.number("travel.shared")))
+
+
+def _together(group: NDArray[np.int64], values: Floats) -> Floats:
+    """The sum of each row's group."""
+    return np.asarray(np.bincount(group, values)[group]) if len(group) else values
 
 
 def _attraction(case: Case, site_id: pd.Series) -> tuple[Floats, NDArray[np.bool_]]:

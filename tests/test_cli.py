@@ -20,7 +20,7 @@ from sufficiency.outputs.map_page import page_built
 needs_page = pytest.mark.skipif(not page_built(), reason="needs the page scripts of the map: make web")
 
 HELP = {
-    (): ("plan", "case", "audit", "compare", "forecast", "backtest", "travel", "A first run"),
+    (): ("plan", "case", "audit", "compare", "forecast", "backtest", "travel", "journeys", "access", "A first run"),
     ("case",): ("build", "check"),
     ("case", "build"): ("--data", "--level", "--councils", "--programme", "--out"),
     ("case", "check"): ("CASE", "exit 1"),
@@ -30,7 +30,9 @@ HELP = {
     ("forecast",): ("--data", "--out"),
     ("backtest",): ("--data", "--out"),
     ("own-rates",): ("SEN2", "--key-file", "--out"),
-    ("travel",): ("--roads", "--areas", "--sites", "--limit-min", "--landmarks", "--out"),
+    ("travel",): ("--roads", "--areas", "--sites", "--limit-min", "--landmarks", "--out", "--dask", "--cache"),
+    ("journeys",): ("CASE", "--plan", "--figures", "--out", "statutory distance", "boarding"),
+    ("access",): ("CASE", "--plan", "--site", "--roads", "--out", "20, 45 and 75 minutes"),
 }
 """Command -> words that its help must have"""
 
@@ -38,7 +40,7 @@ SUMMARY = {
     "termination", "objective_gbp", "bound_gbp", "gap_of_cost", "gap_of_saving", "counterfactual_gbp", "saving_gbp", "capital_gbp",
     "new_places", "independent_avoided", "unmet", "wall_s", "cpu_s", "peak_mb", "inputs", "version",
 }  # fmt: skip
-TABLES = ("projects", "places", "placements", "funding", "travel", "unmet", "needs", "costs", "payments")
+TABLES = ("projects", "places", "placements", "funding", "travel", "access", "unmet", "needs", "costs", "payments")
 FILES = ("plan.json", *(f"{table}.csv" for table in TABLES), "plan.gpkg", "map.html", "audit.json")
 
 

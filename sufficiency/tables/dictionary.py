@@ -13,6 +13,7 @@ from sufficiency.case import Description, file_of
 from sufficiency.tables.checks import CHECKS
 from sufficiency.tables.plan_schemas import PLAN_SCHEMAS
 from sufficiency.tables.read import MAY_BE_EMPTY, rule_in_words
+from sufficiency.tables.report_schemas import REPORT_SCHEMAS
 from sufficiency.tables.schemas import OPTIONAL, SCHEMAS, Table
 
 WRITTEN: Final = "<!-- Written by `make docs` from the code. Change the code, not this file. -->\n"
@@ -54,6 +55,9 @@ def data_dictionary() -> str:
         "The plan itself stands at the top of its folder, the same tables for the counterfactual (committed projects only) in\n"
         "`counterfactual/` and for the rule of thumb (cheapest GBP per place first) in `rule/`.\n",
         *(_table_section(f"{name} (`{name}.csv`)", schema, False) for name, schema in PLAN_SCHEMAS.items()),
+        "## Tables of reports\n",
+        "Written by `sufficiency journeys` and `sufficiency access`.\n",
+        *(_table_section(f"{name} (`{name}.csv`)", schema, False) for name, schema in REPORT_SCHEMAS.items()),
         "## Codes\n",
         *(
             f"### {title}\n\n{_markdown(['Code', 'Meaning'], [[f'`{code}`', words] for code, words in codes.items()])}"
