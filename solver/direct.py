@@ -47,7 +47,7 @@ def solve_direct(
     bound = found.bound
     if strong_share and fixed is None and found.termination is Termination.TIME_LIMIT:
         bound = max(bound, strong_bound(core, arcs, flow, limits, strong_share * limits.seconds))
-    if bound == -np.inf:
+    if bound == -np.inf or found.x is None:
         bound = backend.solve(arrays, _patient(limits), relax=True).bound
     solved = found
     if found.x is None and found.termination is not Termination.INFEASIBLE:

@@ -18,7 +18,7 @@ from solver.families.limits import LimitRows, limit_rows
 from solver.families.options import MONEY
 from solver.linear_model import LinearModel
 from solver.problem import Floats, Ints, Problem
-from solver.result import Beside
+from solver.result import Beside, Decisions
 
 __all__ = ["MONEY", "Core", "beside_flows", "build_core"]
 
@@ -94,3 +94,9 @@ def beside_flows(core: Core, x: Floats | None) -> Beside:
         over_quota=values(core.limits.over_quota),
         over_measure=values(core.limits.over_measure),
     )
+
+
+def option_part(problem: Problem, decisions: Decisions) -> float:
+    """Present value of building what these decisions build."""
+    options = problem.options
+    return float(decisions.start @ options.fixed_cost + decisions.modules @ options.module_cost + decisions.stage @ options.stage_cost)

@@ -284,7 +284,7 @@ class Problem:
         if self.pins:
             shapes |= {"must": (self.pins.must, (options,)), "lag": (self.pins.lag, (options,)), "bundle": (self.pins.bundle, (options,))}
         if self.crews:
-            shapes |= {"building": (self.crews.building, (starts, years)), "crew limit": (self.crews.limit, (owners, years))}
+            shapes |= {"building": (self.crews.building, (starts, years)), "crew limit": (self.crews.limit, (owners // worlds, years))}
         if self.viability:
             shapes |= {"least use": (self.viability.least, (options,)), "settle": (self.viability.settle, (options,))}
         if self.transfers:

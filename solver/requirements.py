@@ -39,7 +39,7 @@ class Crews:
     building: Bools
     """(K, F) whether a start is under construction in a budget year."""
     limit: Floats
-    """(L, F) most at a time; infinite = no limit."""
+    """(L, F) most at a time; infinite = no limit. Owners of the first world."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from solver.families.places import idle_terms, latent_places, option_pools, source_starts
+from solver.families.places import latent_places, option_pools, source_starts, use_terms
 from solver.pricing import Blocks, Prices, Response, no_prices, respond
 from solver.problem import NEW, Bools, Floats, Ints, Problem
 from solver.result import Decisions
@@ -226,9 +226,12 @@ def _may_idle(problem: Problem, decisions: Decisions) -> Floats:
     """(P, T) open places that may stay idle under a least use; may be negative."""
     result = np.zeros_like(problem.pools.capacity)
     if problem.viability is not None:
-        share, least = idle_terms(problem)
+        opened, share, least = use_terms(problem)
+        by_share = np.zeros_like(result)
         for pool, k in option_pools(problem):
-            np.add.at(result, pool, share[k] * decisions.modules[k, None] - least[k] * decisions.start[k, None])
+            np.add.at(result, pool, opened[k] * decisions.modules[k, None] - least[k] * decisions.start[k, None])
+            np.add.at(by_share, pool, (opened - share)[k] * decisions.modules[k, None])
+        result = np.minimum(result, by_share)
         result = np.where(_least_used(problem), result, 0.0)
     return result
 
@@ -241,9 +244,10 @@ class _OptionChooser:
         options, periods = problem.options, len(problem.periods)
         self.purse = _purses(problem)
         self.latent = _Latent(problem)
-        self.opened = options.module[options.start_option][:, None] * options.open_share(periods)
         self.taken = options.taken(periods)
-        self.idle, self.least = idle_terms(problem)
+        self.opened, self.share, least = use_terms(problem)
+        # of both demands on use the larger one holds
+        self.least = np.maximum(0.0, least - self.share * options.max_modules[options.start_option][:, None])
         self.committed = options.committed_start[options.start_option] >= 0
         self.chosen = self.committed & (options.committed_start[options.start_option] == np.arange(len(options.start_option)))
         # options that exclude each other decide together
@@ -263,7 +267,7 @@ class _OptionChooser:
             worth = np.maximum(price["capacity"], gain)[pool]
             short = np.minimum(0.0, price["capacity"][pool])  # below nothing: users are wanted for the least use
             per_module[k] += (self.opened[k] * np.maximum(worth, 0.0)).sum(axis=1)
-            per_module[k] += ((self.opened - self.idle)[k] * short).sum(axis=1)
+            per_module[k] += (self.share[k] * short).sum(axis=1)
             fixed[k] -= (self.least[k] * short).sum(axis=1)
         for pool, k in source_starts(problem):
             fixed[k] += (price["capacity"][pool] * self.taken[k]).sum(axis=1)
@@ -279,7 +283,7 @@ class _OptionChooser:
         for pool, k in option_pools(problem):
             places = self.opened[k] * size[k, None]
             is_latent = (gain > price["capacity"])[pool]
-            spare = np.maximum(0.0, self.idle[k] * size[k, None] - self.least[k] * built[k, None])
+            spare = np.maximum(0.0, places - self.share[k] * size[k, None] - self.least[k] * built[k, None])
             idle = np.where(price["capacity"][pool] < 0, spare, 0.0)
             np.add.at(slope["capacity"], pool, idle - np.where(is_latent, 0.0, places))
             row, t = np.nonzero(is_latent & (places > 0))

@@ -165,31 +165,32 @@ def latent_limits(problem: Problem, model: LinearModel, modules: Ints, latent: I
 
 
 def least_use(problem: Problem, model: LinearModel, start: Ints, modules: Ints, columns: PlaceColumns) -> None:
-    """Once settled, a new pool is used: idle[i, t] - shortfall[i, t] <= opened x (1 - share) - least x start[k]."""
+    """Once settled, a new pool is used: idle[i, t] - shortfall[i, t] <= opened - least x start[k], and <= (1 - share) x opened."""
     if problem.viability is None:
         return
     where = columns.idle >= 0
-    rows = np.full(where.shape, -1)
-    rows[where] = model.add_rows("least_use", int(where.sum()), upper=0.0)
-    model.add_entries(rows[where], columns.idle[where], 1.0)
-    model.add_entries(rows[where], columns.shortfall[where], -1.0)
-    may_idle, least = idle_terms(problem)
-    for pool, k in option_pools(problem):
-        row = rows[pool]
-        n, t = np.nonzero(row >= 0)
-        model.add_entries(row[n, t], modules[k[n]], -may_idle[k[n], t])
-        model.add_entries(row[n, t], start[k[n]], least[k[n], t])
+    opened, share, least = use_terms(problem)
+    for name, may_idle, needed in (("least_use", opened, least), ("least_share", opened - share, np.zeros_like(least))):
+        rows = np.full(where.shape, -1)
+        rows[where] = model.add_rows(name, int(where.sum()), upper=0.0)
+        model.add_entries(rows[where], columns.idle[where], 1.0)
+        model.add_entries(rows[where], columns.shortfall[where], -1.0)
+        for pool, k in option_pools(problem):
+            row = rows[pool]
+            n, t = np.nonzero(row >= 0)
+            model.add_entries(row[n, t], modules[k[n]], -may_idle[k[n], t])
+            model.add_entries(row[n, t], start[k[n]], needed[k[n], t])
 
 
-def idle_terms(problem: Problem) -> tuple[Floats, Floats]:
-    """(K, T) places of a module that may stay idle, and users that a settled start has to have at least."""
+def use_terms(problem: Problem) -> tuple[Floats, Floats, Floats]:
+    """(K, T) each: places of a module, how many of them have to be used, and users that a start has to have at least."""
     options, viability, periods = problem.options, problem.viability, len(problem.periods)
     j, open_share = options.start_option, options.open_share(len(problem.periods))
     opened = options.module[j][:, None] * open_share
     if viability is None:
-        return opened, np.zeros_like(opened)
+        return opened, np.zeros_like(opened), np.zeros_like(opened)
     settled = (options.start_opens + viability.settle[j])[:, None] <= np.arange(periods)[None, :]
-    return opened * (1.0 - settled * viability.share[j][:, None]), settled * (open_share > 0) * viability.least[j][:, None]
+    return opened, opened * settled * viability.share[j][:, None], settled * (open_share > 0) * viability.least[j][:, None]
 
 
 def option_pools(problem: Problem) -> list[tuple[Ints, Ints]]:
