@@ -59,7 +59,7 @@ class Metrics:
     def text(self, worker_up: bool) -> bytes:
         """The figures in Prometheus' text format."""
         with self._store.read() as session:
-            counts = dict(session.execute(select(RunRow.state, func.count()).group_by(RunRow.state)).tuples().all())
+            counts = dict(session.execute(select(RunRow.state, func.count()).group_by(RunRow.state)).all())
             waiting = session.scalar(select(func.min(RunRow.created_at)).where(RunRow.state == "queued"))
         for state in STATES:
             self.runs.labels(state).set(counts.get(state, 0))

@@ -1,18 +1,26 @@
-"""The only way out for figures of a case or plan: what may be shown under the case's disclosure profile."""
+"""The only way out for figures of a case or plan: what may be shown under the case's disclosure profile.
+
+A plan's folder holds what may be shown, ``exact/`` within it what may not; nothing here reads that. A case's folder is exact, so what
+leaves it passes ``sufficiency.disclosure`` here.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import numpy as np
 import pandas as pd
 
-from api.problems import ApiError
 from api.store import Store
 from api.store.models import CaseRow, PlanRow
 from sufficiency.case import Case, file_of, load_case
 from sufficiency.compare import compare_plans
+from sufficiency.disclosure import shown_case
+from sufficiency.disclosure.rules import shown_counts
+from sufficiency.disclosure.summary import OF_PERSONS
 from sufficiency.outputs.csvw import read_plan_table
 from sufficiency.outputs.folder import SUBFOLDERS, read_plan
 from sufficiency.tables.read import read_table
@@ -20,70 +28,67 @@ from sufficiency.tailored import tailored_list
 
 World = Literal["plan", "counterfactual", "rule"]
 TABLES_KEPT: Final = 64
-
-
-def plan_summary(plan: PlanRow) -> dict[str, Any]:
-    """The headline figures of a plan."""
-    _refuse_protected(plan.disclosure)
-    return dict(plan.summary)
+CASES_KEPT: Final = 2
+COUNTS: Final = ("independent_avoided", "unmet")
+AMOUNTS: Final = ("capital_gbp", "saving_gbp", "new_places")
+LIST_NOTE: Final = (
+    "Places are those of the base year as published or modelled, not vacancies. The list is for talking over; it assigns nobody."
+)
 
 
 def plan_table(store: Store, plan: PlanRow, name: str, world: World) -> pd.DataFrame:
     """A result table of a plan."""
-    _refuse_protected(plan.disclosure)
     return _read_plan_table(str(store.plans / plan.id / SUBFOLDERS[world]), name)
 
 
 def case_table(store: Store, case: CaseRow, name: str) -> pd.DataFrame:
-    """An input table of a case, areas without their shapes."""
-    _refuse_protected(case.disclosure)
-    return _read_case_table(str(store.cases / case.id), name)
+    """An input table of a case, areas without their shapes. Of pupils, placements and journeys a protected case shows no figures."""
+    folder = str(store.cases / case.id)
+    return _read_case_table(folder, name) if case.disclosure == "open" else _without_shapes(_read_shown_case(folder).tables[name])
 
 
 def comparison(store: Store, first: PlanRow, second: PlanRow) -> dict[str, Any]:
-    """Two plans side by side."""
-    for plan in (first, second):
-        _refuse_protected(plan.disclosure)
+    """Two plans side by side, each as it may be shown."""
     return compare_plans(*(read_plan(store.plans / plan.id) for plan in (first, second)))
-
-
-def breaches(plan: PlanRow, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What the audit found wrong."""
-    _refuse_protected(plan.disclosure)
-    return found
 
 
 def tailored(
     store: Store, case: CaseRow, area_id: str, need: str, age: int, severity: str | None, limit_min: float | None
 ) -> tuple[list[dict[str, Any]], str]:
     """The rows of a tailored list, and what to know about them."""
-    _refuse_protected(case.disclosure)
-    table = tailored_list(_read_case(str(store.cases / case.id)), area_id, need, age, severity, limit_min)
+    table = tailored_list(_read_case_to_list(str(store.cases / case.id)), area_id, need, age, severity, limit_min)
     cells = table.astype(object).where(table.notna(), None)
-    rows = [dict(zip(table.columns, row, strict=True)) for row in cells.itertuples(index=False)]
-    return rows, "Places are modelled or published figures of the base year, not vacancies. A list to talk over, not a decision."
+    return [dict(zip(table.columns, row, strict=True)) for row in cells.itertuples(index=False)], LIST_NOTE
 
 
 def aggregates(plan: PlanRow) -> dict[str, Any]:
-    """Figures of a plan for a partnership: all councils together, small counts suppressed whatever the case's profile."""
-    money = {name: plan.summary[name] for name in ("capital_gbp", "saving_gbp", "new_places")}
-    counts = {name: {year: _suppressed(count) for year, count in plan.summary[name].items()} for name in ("independent_avoided", "unmet")}
-    return {**money, **counts}
+    """Figures of a plan for a partnership: all councils together; counts of an open plan are hidden and rounded as a protected one's."""
+    counts = {name: dict(plan.summary[name]) for name in COUNTS}
+    if plan.disclosure == "open":
+        counts = {name: {year: _count(value) for year, value in years.items()} for name, years in counts.items()}
+    return {**{name: plan.summary[name] for name in AMOUNTS}, **counts}
 
 
-def _suppressed(count: float) -> float | None:
-    """To the nearest 5; 1 to 4 hidden."""
-    return None if 0.5 <= abs(count) < 4.5 else round(count / 5) * 5.0
+def fingerprint(case: CaseRow) -> str | None:
+    """The sha256 of a case, unless it would let a reader test guesses about a person."""
+    return case.sha256 if case.disclosure == "open" else None
 
 
-def _refuse_protected(disclosure: str) -> None:
-    if disclosure != "open":
-        raise ApiError(403, "protected", "This case rests on records of persons; what may be shown of it is not decided yet.")
+def provenance(case: CaseRow) -> dict[str, Any]:
+    """files, sources, notes, totals and assumptions_changed of a case; ``about`` holds only what may be shown."""
+    kept = {name: case.about[name] for name in ("sources", "notes", "totals", "assumptions_changed")}
+    if case.disclosure == "open":
+        return {"files": case.files, **kept}
+    return {"files": {file: digest for file, digest in case.files.items() if file.split(".")[0] not in OF_PERSONS}, **kept}
 
 
-@lru_cache(2)
-def _read_case(folder: str) -> Case:
-    return load_case(Path(folder))
+def _count(value: float) -> float | None:
+    found = float(shown_counts(abs(value)))
+    return None if np.isnan(found) else float(np.copysign(found, value))
+
+
+def _without_shapes(table: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(table.drop(columns="geometry", errors="ignore"))
 
 
 @lru_cache(TABLES_KEPT)
@@ -93,5 +98,16 @@ def _read_plan_table(folder: str, name: str) -> pd.DataFrame:
 
 @lru_cache(TABLES_KEPT)
 def _read_case_table(folder: str, name: str) -> pd.DataFrame:
-    table = read_table(Path(folder) / file_of(name), name)
-    return pd.DataFrame(table.drop(columns="geometry")) if name == "areas" else table
+    return _without_shapes(read_table(Path(folder) / file_of(name), name))
+
+
+@lru_cache(CASES_KEPT)
+def _read_shown_case(folder: str) -> Case:
+    return shown_case(load_case(Path(folder)))
+
+
+@lru_cache(CASES_KEPT)
+def _read_case_to_list(folder: str) -> Case:
+    """The case with exact areas and journeys, which are nobody's, and places as they may be shown, which follow from who is in them."""
+    case = load_case(Path(folder))
+    return case if case.disclosure == "open" else replace(case, pools=_read_shown_case(folder).pools)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import runpy
 import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ import pandas as pd
 from solver.result import Progress
 from sufficiency.audit import audit_plan, write_audit
 from sufficiency.case import PARQUET, Case, case_hashes, file_of, load_case
+from sufficiency.disclosure import shown_money, shown_text
+from sufficiency.outputs.case_map import write_case_map
 from sufficiency.outputs.folder import read_exact_plan, write_plan
 from sufficiency.outputs.map_page import PageNotBuiltError
 from sufficiency.request import checked_request
@@ -43,7 +46,7 @@ def plan(payload: dict[str, Any], tell: Tell, interrupted: Interrupted) -> dict[
     if payload["changes"]:
         case = changed_case(case, payload["changes"], base)
         _refuse(report_case(case).errors)
-    found = plan_case(case, request, inputs=case_hashes(case_folder), progress=say, watch=_figures(tell), interrupted=interrupted)
+    found = plan_case(case, request, inputs=case_hashes(case_folder), progress=say, watch=_figures(tell, case), interrupted=interrupted)
     planned = request.applied_to(case)
     with suppress(PageNotBuiltError):  # a service without the page scripts does without the map
         write_plan(found, planned, out, say, exact=True)
@@ -60,7 +63,8 @@ def check_case(payload: dict[str, Any], tell: Tell, interrupted: Interrupted) ->
     case = load_case(folder)
     report = report_case(case)
     _refuse(report.errors)
-    return {"about": _about(case), "warnings": [asdict(problem) for problem in report.problems], "files": case_hashes(folder)}
+    write_case_map(case, folder / "map")
+    return {"about": _about(case), "warnings": [_shown(problem, case) for problem in report.problems], "files": case_hashes(folder)}
 
 
 def builtin_case(payload: dict[str, Any], tell: Tell, interrupted: Interrupted) -> dict[str, Any]:
@@ -89,20 +93,20 @@ def _phases(tell: Tell) -> Callable[[str], None]:
     return say
 
 
-def _figures(tell: Tell) -> Callable[[Progress], None]:
+def _figures(tell: Tell, case: Case) -> Callable[[Progress], None]:
     last = 0.0
 
     def watch(progress: Progress) -> None:
         nonlocal last
         if time.monotonic() - last >= PROGRESS_S:
             last = time.monotonic()
-            tell(incumbent_gbp=_finite(progress.upper), bound_gbp=_finite(progress.lower))
+            tell(incumbent_gbp=_money(progress.upper, case), bound_gbp=_money(progress.lower, case))
 
     return watch
 
 
-def _finite(value: float) -> float | None:
-    return value if abs(value) < float("inf") else None
+def _money(value: float, case: Case) -> float | None:
+    return shown_money(value, case) if math.isfinite(value) else None
 
 
 def _refuse(problems: list[InputProblem]) -> None:
@@ -132,6 +136,13 @@ def _read_given(path: Path, name: str) -> pd.DataFrame:
     return validate_table(gpd.read_file(path), name, path.name) if path.suffix == ".gpkg" else read_table(path, name)
 
 
+def _shown(problem: InputProblem, case: Case) -> dict[str, Any]:
+    """A problem as it may be shown: in a protected case a value may be a count, and a row a person's."""
+    if case.disclosure != "open":
+        problem = replace(problem, value=None, row=None, message=shown_text(problem.message, case))
+    return asdict(problem)
+
+
 def _about(case: Case) -> dict[str, Any]:
     return {
         "name": case.name,
@@ -146,7 +157,7 @@ def _about(case: Case) -> dict[str, Any]:
         "rows": {name: len(table) for name, table in case.tables.items()},
         "capital_gbp": float(case.funds["amount_gbp"].sum()),
         "assumptions_changed": case.assumptions.changed(),
-        "notes": list(case.notes),
+        "notes": [shown_text(note, case) for note in case.notes],
         "sources": [vars(source) for source in case.sources],
-        "totals": case.totals,
+        "totals": case.totals if case.disclosure == "open" else {"published": case.totals.get("published", {})},
     }

@@ -102,4 +102,4 @@ def cancel(batch_id: str, store: StoreDep, caller: Caller) -> Response:
 
 def _body(session: Session, row: BatchRow) -> BatchBody:
     counted = session.execute(select(RunRow.state, func.count()).where(RunRow.batch_id == row.id).group_by(RunRow.state))
-    return BatchBody(**resource_fields(row), runs=row.runs_asked, states=dict(counted.tuples().all()))
+    return BatchBody(**resource_fields(row), runs=row.runs_asked, states=dict(counted.all()))

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 
+from api import shown
 from api.auth.principal import permit, permit_councils, permit_sharing
 from api.bodies import Listing, ResourceBody, Strict, resource_fields
 from api.conditional import ConditionalRoute
@@ -55,21 +56,21 @@ class CaseBody(ResourceBody):
     rows: dict[str, int] = Field(description="Rows by table", examples=[{"areas": 2, "pools": 3}])
     capital_gbp: float = Field(description="All allocations of all funds, GBP in the price base")
     warnings: int = Field(description="Problems that don't stop a plan: see /problems")
-    sha256: str = Field(description="Over the names and sha256 of all files")
+    sha256: str | None = Field(description="Over the names and sha256 of all files; null where files hold records of persons")
     size_bytes: int
 
     @staticmethod
     def of(row: CaseRow) -> CaseBody:
         """The body of a row."""
-        shown = ("level", "base_january", "academic_years", "programme", "price_base", "councils", "scenarios", "rows", "capital_gbp")
+        same = ("level", "base_january", "academic_years", "programme", "price_base", "councils", "scenarios", "rows", "capital_gbp")
         return CaseBody(
             **resource_fields(row),
-            **{name: row.about[name] for name in shown},
+            **{name: row.about[name] for name in same},
             series_id=row.series_id,
             version=row.version,
             disclosure=row.disclosure,  # type: ignore[arg-type]
             warnings=len(row.warnings),
-            sha256=row.sha256,
+            sha256=shown.fingerprint(row),
             size_bytes=row.size_bytes,
         )
 
@@ -87,7 +88,9 @@ class SourceBody(Strict):
 class Provenance(Strict):
     """Where the figures of a case come from."""
 
-    files: dict[str, str] = Field(description="File -> sha256", examples=[{"pools.csv": "0" * 64}])
+    files: dict[str, str] = Field(
+        description="File -> sha256; without those that hold records of persons", examples=[{"pools.csv": "0" * 64}]
+    )
     sources: list[SourceBody]
     notes: list[str] = Field(description="What was derived, and by which rule")
     totals: dict[str, Any] = Field(description="Totals by council, as published and as completed")
@@ -241,9 +244,7 @@ def add_version(
 @router.get("/{case_id}/provenance", responses=problems(401, 403, 404), summary="Where a case's figures come from")
 def provenance(case_id: str, store: StoreDep, caller: Caller) -> Provenance:
     """Files with their sha256, sources, what was derived, totals."""
-    row = _find(case_id, store, caller)
-    kept = {name: row.about[name] for name in ("sources", "notes", "totals", "assumptions_changed")}
-    return Provenance(files=row.files, **kept)
+    return Provenance(**shown.provenance(_find(case_id, store, caller)))
 
 
 @router.get("/{case_id}/problems", responses=problems(401, 403, 404), summary="What to look at in a case")

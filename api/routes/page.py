@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+import gzip
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -11,21 +13,19 @@ from fastapi import Path as InPath
 from fastapi.responses import FileResponse, Response
 from pydantic import Field
 
-from api.auth.principal import permit
+from api.auth.principal import Principal, permit
 from api.bodies import Strict
 from api.conditional import CACHING, ConditionalRoute, etag_of, unchanged
 from api.problems import ApiError, not_found, problems
 from api.routes.plans import find_plan
 from api.state import Caller, SettingsDep, StoreDep
-from api.store import rows
+from api.store import Store, rows
 from api.store.models import CaseRow
-from sufficiency.case import load_case
-from sufficiency.outputs.case_map import candidates, case_map_data
-from sufficiency.outputs.map_page import BLOCKS, as_json, read_block, zipped
+from sufficiency.outputs.case_map import CANDIDATES
+from sufficiency.outputs.map_page import BLOCKS, read_block
 
 DIST: Final = Path(__file__).parents[1] / "web" / "dist"
 NOT_BUILT: Final = "The planner's page has not been built. Build it with `make web` and load this address again.\n"
-CASES_KEPT: Final = 4
 
 page = APIRouter(include_in_schema=False)
 router = APIRouter(tags=["maps"], route_class=ConditionalRoute)
@@ -86,14 +86,15 @@ def plan_block(plan_id: str, block: Block, request: Request, store: StoreDep, ca
 def case_block(case_id: str, block: Block, request: Request, store: StoreDep, caller: Caller) -> Response:
     """A block of the map of a case's base January."""
     case = _find_case(case_id, store, caller)
-    return _block(request, case.id, block, lambda: _case_map(str(store.cases / case.id))[block])
+    return _block(request, case.id, block, (store.cases / case.id / "map" / f"{block}.gz").read_bytes)
 
 
 @router.get("/cases/{case_id}/candidates", responses=problems(401, 403, 404), summary="Projects that may be built")
 def case_candidates(case_id: str, store: StoreDep, caller: Caller) -> list[Candidate]:
     """The candidate projects of a case, with words in place of codes."""
     case = _find_case(case_id, store, caller)
-    return [Candidate(**row) for row in _candidates(str(store.cases / case.id))]
+    packed = (store.cases / case.id / "map" / f"{CANDIDATES}.gz").read_bytes()
+    return [Candidate(**row) for row in json.loads(gzip.decompress(packed))]
 
 
 def _page_headers(base_map_url: str) -> dict[str, str]:
@@ -105,28 +106,17 @@ def _page_headers(base_map_url: str) -> dict[str, str]:
     return {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
 
 
-def _find_case(case_id: str, store: Any, caller: Any) -> CaseRow:
+def _find_case(case_id: str, store: Store, caller: Principal) -> CaseRow:
     with store.read() as session:
         case = rows.find(session, CaseRow, case_id, caller)
         permit(caller, "read", rows.scoped(session, case))
         return case
 
 
-def _block(request: Request, resource_id: str, block: str, read: Any) -> Response:
+def _block(request: Request, resource_id: str, block: str, read: Callable[[], bytes]) -> Response:
     """A block, in gzip as it is kept. Cases and plans never change, so their id is the version."""
     etag = etag_of(resource_id, block)
     if (same := unchanged(request, etag)) is not None:
         return same
     headers = {"Content-Encoding": "gzip", "ETag": etag, **CACHING}
     return Response(read(), media_type="application/octet-stream", headers=headers)
-
-
-@lru_cache(CASES_KEPT)
-def _case_map(folder: str) -> dict[str, bytes]:
-    data = case_map_data(load_case(Path(folder)))
-    return {name: zipped(block) for name, block in {"about": as_json(data.about), **data.blocks}.items()}
-
-
-@lru_cache(CASES_KEPT)
-def _candidates(folder: str) -> list[dict[str, Any]]:
-    return candidates(load_case(Path(folder)))

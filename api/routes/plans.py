@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from api import shown
 from api.auth.principal import Principal, permit
 from api.bodies import Listing, ResourceBody, Strict, resource_fields
 from api.conditional import ConditionalRoute
@@ -38,9 +37,9 @@ class PlanBody(ResourceBody):
 
     @staticmethod
     def of(row: PlanRow) -> PlanBody:
-        """The body of a row, as far as it may be shown."""
+        """The body of a row."""
         same = ("case_id", "request_id", "run_id", "disclosure", "audit_passed", "approved_by", "approved_at")
-        return PlanBody(**resource_fields(row), **{name: getattr(row, name) for name in same}, summary=shown.plan_summary(row))
+        return PlanBody(**resource_fields(row), **{name: getattr(row, name) for name in same}, summary=row.summary)
 
 
 class AuditBody(Strict):
@@ -80,7 +79,7 @@ def audit(plan_id: str, store: StoreDep, caller: Caller) -> AuditBody:
     """What was found when every figure was recomputed from the case alone."""
     plan = find_plan(plan_id, store, caller)
     report = json.loads((store.plans / plan.id / "audit.json").read_text(encoding="utf-8"))
-    return AuditBody(passed=report["passed"], breaches=shown.breaches(plan, report["breaches"]))
+    return AuditBody(passed=report["passed"], breaches=report["breaches"])
 
 
 @router.post("/{plan_id}/approve", responses=problems(401, 403, 404, 409), summary="Approve a plan")

@@ -33,7 +33,7 @@ HEADLINE: Final = (
 
 
 def headline(folder: Path) -> dict[str, Any]:
-    """The figures of plan.json that a plan's row bears."""
+    """The figures of plan.json that a plan's row bears: as they may be shown, for that is what the folder holds."""
     summary = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
     return {name: summary[name] for name in HEADLINE}
 
