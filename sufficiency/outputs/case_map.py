@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import pandas as pd
 
@@ -21,7 +22,20 @@ from sufficiency.outputs.map_data import (
     places_array,
     use_array,
 )
+from sufficiency.outputs.map_page import as_json, zipped
 from sufficiency.terms import NEED_GROUPS, PHASE_NAMES, PROJECT_KINDS, split_codes
+
+CANDIDATES: Final = "candidates"
+"""Name of the list of candidates beside the blocks."""
+
+
+def write_case_map(case: Case, folder: Path) -> None:
+    """Write the blocks of the map and the candidates into a new folder, each as gzip."""
+    data = case_map_data(case)
+    folder.mkdir()
+    blocks = {"about": as_json(data.about), CANDIDATES: as_json(candidates(case)), **data.blocks}
+    for name, block in blocks.items():
+        (folder / f"{name}.gz").write_bytes(zipped(block))
 
 
 def case_map_data(case: Case) -> MapData:
@@ -29,7 +43,7 @@ def case_map_data(case: Case) -> MapData:
 
     Unmet need is not known. Of a protected case neither flows nor the pupils of single settings are in it.
     """
-    figures, drawn = shown_base(case), shown_case(case)
+    figures, drawn = shown_base(case).assign(unmet=float("nan")), shown_case(case)
     ground, sites = ground_of(drawn), located_settings(drawn)
     years, site_ids = [case.base_year], list(sites["site_id"])
     groups = [ALL, *(code for code in NEED_GROUPS if code in set(figures["need_group"]))]

@@ -11,6 +11,12 @@ export const MEASURES = {
 
 export type Measure = keyof typeof MEASURES;
 
+interface MeasureWords {
+  name: string;
+  unit: string;
+  label: string;
+}
+
 /** 0 = before (only what is committed), 1 = after (with the plan); only 0 where there is no plan yet. */
 export type Variant = 0 | 1;
 
@@ -84,6 +90,9 @@ export class PlanData {
   /** Projects that are not in the plan, where the page knows of them. */
   candidates: Candidate[] = [];
 
+  /** The measures that are known: before any plan, unmet need is not. */
+  readonly measures: Partial<Record<Measure, MeasureWords>>;
+
   private constructor(
     readonly about: About,
     readonly shapes: GeoJSON.MultiPolygon[],
@@ -94,6 +103,8 @@ export class PlanData {
     private readonly flowRows: Int32Array[],
   ) {
     this.groups = Object.keys(about.groups);
+    const { unmet: _, ...known } = MEASURES;
+    this.measures = about.variants.length > 1 ? MEASURES : { ...known, need: { name: "Pupils placed", unit: "pupils", label: "Pupils placed" } };
   }
 
   /** `read` gives a block of the page or of the service by name. */
@@ -121,7 +132,7 @@ export class PlanData {
     const pupils = this.stored("pupils", variant, group, year, zone);
     if (measure === "need") {
       const unmet = this.stored("unmet", variant, group, year, zone);
-      return pupils === null || unmet === null ? null : pupils + unmet;
+      return pupils === null || (unmet === null && "unmet" in this.measures) ? null : pupils + (unmet ?? 0);
     }
     const independent = this.stored("independent", variant, group, year, zone);
     return !pupils || independent === null ? null : Math.min((100 * independent) / pupils, 100);

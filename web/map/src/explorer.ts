@@ -1,6 +1,6 @@
 // Controls, map, legend, details and figures by council, tied together: one view and one selection. The offline map and the planner's page share it.
 
-import { type Measure, MEASURES, type PlanData, type Variant } from "./data";
+import { type Measure, type PlanData, type Variant } from "./data";
 import { element } from "./dom";
 import { PlanMap } from "./map";
 import { councilsTable, details, keyItems, legend } from "./panels";
@@ -114,7 +114,7 @@ export class Explorer {
 
   private buildControls(): void {
     const { data, view } = this;
-    const measure = choice("measure", "Shade areas by", Object.entries(MEASURES).map(([value, { name }]) => [value, name]), view.measure, (value) => (view.measure = value as Measure));
+    const measure = choice("measure", "Shade areas by", Object.entries(data.measures).map(([value, { name }]) => [value, name]), view.measure, (value) => (view.measure = value as Measure));
     const group = choice("group", "Need", data.groups.map((code, i) => [String(i), data.about.groups[code]]), String(view.group), (value) => (view.group = Number(value)));
     const variants = data.about.variants.map((name, i) => {
       const button = element("input", { type: "radio", name: "variant", value: String(i), ...(view.variant === i ? { checked: "" } : {}) });
@@ -127,7 +127,7 @@ export class Explorer {
     const layers = (Object.keys(view.layers) as Layer[]).filter((layer) => this.has(layer)).map((layer) => {
       const box = element("input", { type: "checkbox", value: layer, ...(view.layers[layer] ? { checked: "" } : {}) });
       box.addEventListener("change", () => (view.layers[layer] = box.checked));
-      return element("label", {}, box, ` ${LAYER_NAMES[layer]}`);
+      return element("label", {}, box, ` ${layer === "candidates" && !data.about.projects.length ? "Candidate projects" : LAYER_NAMES[layer]}`);
     });
     const { controls } = this.slots;
     controls.replaceChildren(

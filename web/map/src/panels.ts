@@ -1,7 +1,7 @@
 // Everything beside the map: legend, key, details of what is chosen, figures by council.
 
 import { breaks, classLabels, describe, shade } from "./classes";
-import { type Candidate, type Measure, MEASURES, type PlanData, type Project, type Variant } from "./data";
+import { type Candidate, type Measure, type PlanData, type Project, type Variant } from "./data";
 import { element, table } from "./dom";
 import { MOST_SITES } from "./map";
 import type { Selection, View } from "./state";
@@ -17,7 +17,7 @@ export function legend(data: PlanData, { measure, group, variant, year }: View):
   const unknown = element("span", { class: "swatch", style: `background-image:url(${picture(hatching(), "").src})` });
   const of = [data.about.groups[data.groups[group]], data.about.years[year], data.about.variants[variant].toLowerCase()];
   return [
-    element("p", {}, element("strong", {}, MEASURES[measure].name), ` ${of.join(", ")}; ${MEASURES[measure].unit}`),
+    element("p", {}, element("strong", {}, data.measures[measure]!.name), ` ${of.join(", ")}; ${data.measures[measure]!.unit}`),
     element("ul", {}, ...rows, element("li", {}, unknown, "no figure")),
   ];
 }
@@ -40,9 +40,9 @@ export function keyItems(data: PlanData): HTMLElement[] {
 
 /** Every measure by council, for the need and year chosen, in each variant. */
 export function councilsTable(data: PlanData, { group, year }: View): HTMLTableElement {
-  const measures = Object.keys(MEASURES) as Measure[];
+  const measures = Object.keys(data.measures) as Measure[];
   const { variants } = data.about;
-  const heading = (measure: Measure, when: string) => (variants.length > 1 ? `${MEASURES[measure].label}, ${when.toLowerCase()}` : MEASURES[measure].label);
+  const heading = (measure: Measure, when: string) => (variants.length > 1 ? `${data.measures[measure]!.label}, ${when.toLowerCase()}` : data.measures[measure]!.label);
   const headings = ["Council", ...measures.flatMap((measure) => variants.map((when) => heading(measure, when)))];
   const zones = data.about.zones.slice(data.about.areas).map((name, i) => ({ name, zone: data.about.areas + i }));
   const rows = zones.map(({ name, zone }) => [
@@ -61,8 +61,8 @@ export function details(data: PlanData, view: View, selection: Selection | null)
 const PARTS = { area: areaDetails, site: siteDetails, project: projectDetails, candidate: candidateDetails };
 
 function areaDetails(data: PlanData, { group, year }: View, area: number): HTMLElement[] {
-  const measures = Object.keys(MEASURES) as Measure[];
-  const rows = measures.map((measure) => [MEASURES[measure].name, ...variantsOf(data).map((variant) => describe(data.value(measure, variant, group, year, area), measure))]);
+  const measures = Object.keys(data.measures) as Measure[];
+  const rows = measures.map((measure) => [data.measures[measure]!.name, ...variantsOf(data).map((variant) => describe(data.value(measure, variant, group, year, area), measure))]);
   return [
     element("h3", {}, data.about.zones[area]),
     element("p", {}, data.councilOf(area)),

@@ -17,16 +17,14 @@ export async function casePage(id: string): Promise<void> {
     get<PlanData["candidates"]>(`cases/${id}/candidates`),
   ]);
   data.candidates = candidates;
-  const map = mapSection("The region now", data.about.modelled);
+  const map = mapSection("The region now", data.about.modelled, planForm(one));
   show(
     one.name,
     [],
     heading(1, one.name),
     element("p", { class: "govuk-body-l" }, `${count(one.councils.length, "council")}, ${count(one.rows.areas, "area")}, planning years ${one.academic_years[0]} to ${one.academic_years.at(-1)}, ${one.price_base} prices`),
     tiles(nowTiles(data, one)),
-    planForm(one),
-    heading(2, "Plans of this case"),
-    plans.length ? plansTable(plans) : paragraph("There is no plan yet."),
+    ...(plans.length ? [heading(2, "Plans of this case"), plansTable(plans)] : []),
     ...(runs.length ? [runsTable(runs)] : []),
     map.element,
     ...(one.warnings ? [paragraph(`The checks found ${count(one.warnings, "thing")} to look at in this case. `, link(`v1/cases/${id}/problems`, "Read the list (JSON)"), ".")] : []),
@@ -60,7 +58,8 @@ function planForm(one: CaseBody): HTMLElement {
   return element(
     "section",
     { class: "desk-panel", "aria-labelledby": "make" },
-    heading(2, "Make a plan", { id: "make" }),
+    heading(3, "Make a plan", { id: "make" }),
+    paragraph("The search chooses projects so that need is met, journeys are bearable and the least money is spent over the years."),
     one.scenarios.length > 1 ? radios("scenario", "Demand", one.scenarios.map((name) => [name, SCENARIOS[name] ?? name]), scenario, (value) => (scenario = value), true) : element("span"),
     expander(
       "How long to search",

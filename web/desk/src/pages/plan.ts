@@ -13,7 +13,7 @@ import { questionsPanel } from "../questions_panel";
 import type { Assumption, CaseBody, Decision, FundRow, PlanBody, RequestBody } from "../resources";
 import { bytes, get, list, rows } from "../service";
 import { draftFromAddress, go, href, param, remember } from "../state";
-import { bullets, button, element, heading, link, paragraph, radios, select, show, table, tabs, tiles } from "../ui";
+import { bullets, button, element, heading, link, paragraph, radios, select, show, table, tabs, tag, tiles } from "../ui";
 import { count, DECISIONS, last, pounds, SCENARIOS, verdict, whole } from "../words";
 
 /** All that the parts of the page share. */
@@ -92,14 +92,16 @@ export async function planPage(id: string): Promise<void> {
     [[href({ case: ofCase.id }), ofCase.name]],
     heading(1, plan.name),
     element("p", { class: "govuk-body-l" }, verdict(plan.summary)),
-    ...notices(page),
+    ...warnings(page),
     tiles(headline(plan)),
-    actions(page, others),
     map.element,
+    actions(page, others),
     heading(2, "Year by year"),
     yearsTable(plan),
     heading(2, "Saving of the same projects under other assumptions"),
     sensitivityTable(plan),
+    heading(2, "How far to trust this"),
+    ...trust(page),
     heading(2, "Take it away"),
     downloads(plan, data),
   );
@@ -116,19 +118,25 @@ function decisionFor(page: PlanPage, { kind, index }: Selection): HTMLElement[] 
   return [radios("decision", "In the next plan", Object.entries(DECISIONS), page.decision(project_id), set, true)];
 }
 
-function notices({ plan, request, ofCase }: PlanPage): HTMLElement[] {
+function warnings({ request, ofCase }: PlanPage): HTMLElement[] {
   const asked = [
-    ...(request.settings.scenario && request.settings.scenario !== "central" ? [`Demand: ${SCENARIOS[request.settings.scenario] ?? request.settings.scenario}.`] : []),
-    ...(request.changes.pins?.length ? [`${count(request.changes.pins.length, "project")} decided beforehand.`] : []),
-    ...(request.changes.budgets?.length ? [`${count(request.changes.budgets.length, "allocation")} changed.`] : []),
-    ...Object.entries(request.settings.assumptions ?? {}).map(([name, value]) => `${name} is ${JSON.stringify(value)}.`),
+    ...(request.settings.scenario && request.settings.scenario !== "central" ? [`demand: ${SCENARIOS[request.settings.scenario] ?? request.settings.scenario}`] : []),
+    ...(request.changes.pins?.length ? [`${count(request.changes.pins.length, "project")} decided beforehand`] : []),
+    ...(request.changes.budgets?.length ? [`${count(request.changes.budgets.length, "allocation")} changed`] : []),
+    ...Object.entries(request.settings.assumptions ?? {}).map(([name, value]) => `${name} is ${JSON.stringify(value)}`),
   ];
-  const audit = plan.audit_passed ? "An audit worked out every figure again from the case alone and agrees." : "The audit found figures that do not agree: see the audit.";
   return [
-    ...(ofCase.programme === "fictional" ? [element("div", { class: "govuk-inset-text" }, "Every figure of this region is invented.")] : []),
-    ...(plan.summary.travel_source === "estimated" ? [paragraph("Journeys are estimated from straight-line distance, not from roads.")] : []),
-    ...(asked.length ? [paragraph("This plan was asked for with changes:"), bullets(asked)] : []),
+    ...(ofCase.programme === "fictional" ? [element("p", { class: "govuk-body" }, tag("Fictional data", "yellow"), " Every figure of this region is invented.")] : []),
+    ...(asked.length ? [paragraph(`Asked for with changes: ${asked.join("; ")}.`)] : []),
+  ];
+}
+
+function trust({ plan }: PlanPage): HTMLElement[] {
+  const audit = plan.audit_passed ? "An audit worked out every figure again from the case alone and agrees." : "The audit found figures that do not agree.";
+  return [
     paragraph(audit, " ", link(`v1/plans/${plan.id}/audit`, "Read the audit (JSON)"), "."),
+    ...(plan.summary.travel_source === "estimated" ? [paragraph("Journeys are estimated from straight-line distance, not from roads.")] : []),
+    ...(plan.summary.notes?.length ? [bullets(plan.summary.notes)] : []),
   ];
 }
 

@@ -23,7 +23,7 @@ export async function runPage(id: string): Promise<void> {
 
   const draw = (state: string, what: string) => {
     const best = steps.at(-1);
-    phase.textContent = state === "running" ? `${what}.` : STATES[state];
+    phase.textContent = state === "running" && what ? `${what}.` : `${STATES[state]}.`;
     facts.replaceChildren(
       summaryList([
         ["State", tag(STATES[state] ?? state, COLOURS[state] ?? "grey")],
@@ -46,8 +46,8 @@ export async function runPage(id: string): Promise<void> {
     expander("What has been done", history),
     paragraph("You can leave this page: the run goes on, and its plan stands under its case."),
   );
-  draw(run.state, run.phase || "Waiting");
-  let [state, what] = [run.state as string, run.phase || "Waiting"];
+  draw(run.state, run.phase);
+  let [state, what] = [run.state as string, run.phase];
   await follow(`runs/${id}/events`, (_, data) => {
     if (typeof data.state === "string") state = data.state;
     if (typeof data.phase === "string" && data.phase) {
