@@ -508,6 +508,21 @@ def test_every_answer_tells_browsers_to_be_careful(app: FastAPI) -> None:
     assert "access-control-allow-origin" not in viewer.get("/v1/me", headers={"Origin": "https://evil.example.test"}).headers
 
 
+def test_the_description_tells_what_the_door_may_answer(app: FastAPI, tmp_path: Path) -> None:
+    document = app.openapi()
+    change = document["paths"]["/v1/things/{thing_id}"]["post"]
+    assert change["security"] == [{"bearer": []}]
+    assert {"401", "403", "429", "503"} <= set(change["responses"])
+    assert "security" not in document["paths"]["/health"]["get"]
+    assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+    assert document["components"]["schemas"]["Problem"]["properties"]["problems"]["items"] == {"$ref": "#/components/schemas/Fault"}
+    assert "Fault" in document["components"]["schemas"]
+    assert "413" in document["paths"]["/v1/keys"]["post"]["responses"]
+    open_service = service(tmp_path / "open", AuthSettings()).openapi()
+    assert "securitySchemes" not in open_service["components"]
+    assert "security" not in open_service["paths"]["/v1/me"]["get"]
+
+
 # -- trail -------------------------------------------------------------------------------------------------------------------------
 
 

@@ -65,7 +65,7 @@ class Gate:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         if not self._context.settings.required:
             refuse_strangers(scope)
-        if scope["method"] in SAFE_METHODS and (path in PUBLIC or path.startswith(PUBLIC_FOLDERS)):
+        if is_public(scope["method"], path):
             return None
         self._context.rates.count_address(address)
         if not self._context.settings.required:
@@ -152,6 +152,11 @@ class Gate:
     def _remember(self, deed: trail.Deed) -> None:
         with self._context.store.write() as session:
             trail.append(session, self._context.trail_key, deed)
+
+
+def is_public(method: str, path: str) -> bool:
+    """Whether anybody may ask: the page, its scripts, the service's health and its description."""
+    return method in SAFE_METHODS and (path in PUBLIC or path.startswith(PUBLIC_FOLDERS))
 
 
 def is_remembered(method: str, status: int, headers: Headers) -> bool:

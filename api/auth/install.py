@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.types import Scope
 
 from api.auth.context import auth_context
+from api.auth.described import describe
 from api.auth.gate import Gate
 from api.auth.headers import SecurityHeaders
 from api.auth.limits import BodyLimit
@@ -28,6 +29,7 @@ def install(app: FastAPI, settings: Settings, store: Store) -> None:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         return settings.limits.upload_bytes if scope["method"] == "POST" and path in UPLOADS else settings.limits.body_bytes
 
+    describe(app, settings.auth)
     app.add_middleware(BodyLimit, limit_of=limit_of)
     app.add_middleware(Gate, context=context)
     app.add_middleware(SecurityHeaders)
