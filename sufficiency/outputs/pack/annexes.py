@@ -24,9 +24,9 @@ CSVW_TYPES: Final = {"text": "string", "number": "number", "decimal": "number", 
 
 def inclusion_plan_table(of: Material) -> PackTable:
     """Need and where it is met by council, need group, phase and year, before and after."""
+    both = ["state", "independent", "unmet"]
     before, after = (table.set_index(KEY) for table in totals(of, KEY).values())
-    rows = after.join(before[["state", "independent", "unmet"]], rsuffix="_before", how="left").reset_index()
-    rows = rows.rename(columns={"state": "state_after", "independent": "independent_after", "unmet": "unmet_after"})
+    rows = after.rename(columns={name: f"{name}_after" for name in both}).join(before[both].add_suffix("_before")).reset_index()
     councils = of.case.councils.set_index("council_code")
     rows = rows.assign(
         time_period=rows["academic_year"].str.replace("/", ""),

@@ -115,34 +115,36 @@ def payments_table(of: Material) -> PackTable:
     return made("payments", "Payments by kind of project", "One row per fund, council, kind of project and financial year.", columns, rows)
 
 
+FLOWS: Final = (
+    ("carried_in_gbp", "Carried in", "From the year before", 1),
+    ("allocated_gbp", "Allocated", "Allocation of the year", 1),
+    ("granted_gbp", "Granted", "Received with projects (cash per place)", 1),
+    ("transferred_in_gbp", "Transferred in", "Received from other funds", 1),
+    ("spent_gbp", "Spent", "Spent on projects", -1),
+    ("transferred_out_gbp", "Transferred out", "Given to other funds", -1),
+    ("returned_gbp", "Returned", "Unspent above what may be carried forward", -1),
+    ("carried_out_gbp", "Carried out", "Into the next year", -1),
+)
+"""Column of the plan's funding, heading, meaning, and whether it comes (1) or goes (-1)."""
+NEVER_LEFT_OUT: Final = ("carried_in_gbp", "allocated_gbp", "spent_gbp", "returned_gbp", "carried_out_gbp")
+
+
 def fund_table(of: Material) -> PackTable:
-    """The cash of each fund by year."""
-    rows = of.plan.plan.funding.assign(
-        check_gbp=lambda t: t["carried_in_gbp"] + t["allocated_gbp"] - t["spent_gbp"] - t["returned_gbp"] - t["carried_out_gbp"]
-    ).sort_values(["fund_id", "financial_year"])
-    rows["check_gbp"] = rows["check_gbp"].round(2)
+    """The cash of each fund by year, with a sum that must be nought. Grants and transfers have a column when there are any."""
+    funding = of.plan.plan.funding.sort_values(["fund_id", "financial_year"])
+    flows = [flow for flow in FLOWS if flow[0] in NEVER_LEFT_OUT or (flow[0] in funding.columns and funding[flow[0]].any())]
+    signs = pd.Series({name: float(sign) for name, _, _, sign in flows})
+    rows = funding.assign(check_gbp=funding[list(signs.index)].mul(signs).sum(axis=1).round(2))
     unit = f"GBP, {of.case.price_base} prices"
+    formula = "".join(f"{'+' if sign > 0 else '-'}{{{name}}}" for name, _, _, sign in flows).lstrip("+")
     columns = [
         Column("fund_id", "Fund"),
         Column("councils", "Councils", "ONS codes", meaning="Councils that may draw on it"),
         Column("financial_year", "Financial year", "year"),
-        pounds_column("carried_in_gbp", "Carried in", unit, "From the year before", sums=False),
-        pounds_column("allocated_gbp", "Allocated", unit),
-        pounds_column("spent_gbp", "Spent", unit),
-        pounds_column("returned_gbp", "Returned", unit, "Unspent above what may be carried forward"),
-        pounds_column("carried_out_gbp", "Carried out", unit, "Into the next year", sums=False),
-        pounds_column(
-            "check_gbp",
-            "Check: 0",
-            unit,
-            "Carried in + allocated - spent - returned - carried out",
-            sums=False,
-            formula="ROUND({carried_in_gbp}+{allocated_gbp}-{spent_gbp}-{returned_gbp}-{carried_out_gbp},2)",
-        ),
+        *(pounds_column(name, heading, unit, meaning, sums="carried" not in name) for name, heading, meaning, _ in flows),
+        pounds_column("check_gbp", "Check: 0", unit, "What comes less what goes", sums=False, formula=f"ROUND({formula},2)"),
     ]
-    note = (
-        "Carried in + allocated = spent + returned + carried out. A fund shared with councils beyond this pack stands with all its money."
-    )
+    note = "What comes in equals what goes out. A fund shared with councils beyond this pack stands with all its money."
     return made("funds", "Cash of each fund by year", note, columns, rows)
 
 

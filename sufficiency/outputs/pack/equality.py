@@ -13,9 +13,7 @@ from typing import Final
 import pandas as pd
 
 from sufficiency.case import Case
-from sufficiency.disclosure import zones
-from sufficiency.disclosure.rules import shown_mean, shown_totals
-from sufficiency.outputs.figures import placed_pupils
+from sufficiency.outputs.figures import ALL, placed_pupils
 from sufficiency.outputs.pack.material import BEFORE_AND_AFTER, INDEPENDENT, Material
 from sufficiency.outputs.pack.table import Column, PackTable, made
 from sufficiency.plan import PlanTables
@@ -23,8 +21,12 @@ from sufficiency.plan import PlanTables
 FIFTHS: Final = ("Most deprived fifth", "Second fifth", "Middle fifth", "Fourth fifth", "Least deprived fifth")
 KINDS_OF_AREA: Final[Mapping[str, str]] = {"urban": "Urban", "rural": "Rural", "london": "London"}
 LONG_JOURNEY_MIN: Final = 45
-FEWEST_FOR_SHARES: Final = 19.0
-"""In a protected case a share is told of 20 pupils and more."""
+FEWEST_FOR_SHARES: Final = 20.0
+"""In a protected case a share is told of so many pupils and more."""
+LEAST: Final = 1e-9
+HIDDEN_AS: Final = 2.5
+"""What a hidden count of 1 to 4 adds to the sum of a group."""
+PROTECTED_NOTE: Final = " Shares are of figures by zone as the map shows them; a hidden count adds 2.5."
 
 NO_DATA: Final = (
     "sex",
@@ -45,27 +47,31 @@ IN_PART: Final[Mapping[str, str]] = {
 
 def equality_table(of: Material) -> PackTable:
     """Shares and journeys of the last year by group, before and after."""
-    cells = {suffix: _by_zone(getattr(of.exact, variant), of) for suffix, variant in BEFORE_AND_AFTER.items()}
+    protected = of.case.disclosure != "open"
+    areas = {suffix: _by_area(of, variant) for suffix, variant in BEFORE_AND_AFTER.items()}
     rows = []
-    for what, of_zone in _groups(of.case).items():
-        shares = {suffix: _shares(table.assign(group=of_zone.reindex(table.index)), of) for suffix, table in cells.items()}
-        for group in shares["after"].index.intersection(shares["before"].index):
-            before, after = ({str(k): float(v) for k, v in shares[suffix].loc[group].items()} for suffix in ("before", "after"))
+    for what, group_of in _groups(of.case).items():
+        tables = {suffix: _shares(table, group_of, FEWEST_FOR_SHARES if protected else LEAST) for suffix, table in areas.items()}
+        for group in tables["after"].index.intersection(tables["before"].index):
+            before, after = ({str(k): float(v) for k, v in tables[suffix].loc[group].items()} for suffix in ("before", "after"))
+            everyone = round(after["everyone"] / 5) * 5 if protected else after["everyone"]
             pairs = {f"{name}_{s}": table[name] for name, *_ in MEASURES for s, table in (("before", before), ("after", after))}
-            rows.append(
-                {"what": what, "group": _label(what, str(group)), "everyone": after["everyone"], "new_after": after["new"], **pairs}
-            )
+            rows.append({"what": what, "group": _label(what, str(group)), "everyone": everyone, "new_after": after["new"], **pairs})
     columns = [
         Column("what", "Looked at by"),
         Column("group", "Group"),
         Column("everyone", "Pupils", "pupils", "decimal", "Placed and waiting pupils who live there"),
     ]
     for name, heading, unit, form in MEASURES:
+        if name == "long" and protected:
+            continue
         columns += [Column(f"{name}_{s}", f"{heading}, {s}", unit, form, f"{heading}, {s} the plan") for s in ("before", "after")]
-    columns.append(Column("new_after", "In new places", "share of pupils", "share", "Share of pupils in places that the plan opens"))
+    if not protected:
+        columns.append(Column("new_after", "In new places", "share of pupils", "share", "Share of pupils in places that the plan opens"))
     note = (
         f"Residents in {of.last}. Deprivation is the index of multiple deprivation of the home area, in fifths of England."
         " Journeys are those of pupils whose setting has a location."
+        f"{PROTECTED_NOTE if protected else ''}"
     )
     return made("equality", f"Who gains, {of.last}", note, columns, pd.DataFrame(rows, columns=[column.name for column in columns]))
 
@@ -92,8 +98,18 @@ def _label(what: str, group: str) -> str:
     return KINDS_OF_AREA.get(group, group)
 
 
-def _by_zone(tables: PlanTables, of: Material) -> pd.DataFrame:
-    """Exact sums of the last year by area, or by zone where the case shows zones."""
+def _by_area(of: Material, variant: str) -> pd.DataFrame:
+    """Sums of the last year by area: those of the plan; of zones, as the map shows them, in a protected case."""
+    if of.case.disclosure == "open":
+        return _exact(getattr(of.exact, variant), of)
+    areas = of.shown[variant].areas
+    areas = areas[(areas["need_group"] == ALL) & (areas["academic_year"] == of.last)].set_index("zone_id")
+    areas = areas.reindex(of.case.areas["area_id"]).rename(columns={"pupils": "placed"})
+    hidden = {name: areas[name].fillna(HIDDEN_AS) for name in ("unmet", "independent")}
+    return areas[areas["placed"].notna()].assign(**hidden)
+
+
+def _exact(tables: PlanTables, of: Material) -> pd.DataFrame:
     placed = placed_pupils(replace(tables, placements=tables.placements[tables.placements["academic_year"] == of.last]), of.exact_case)
     new = set(tables.places.loc[tables.places["is_new"], "pool_id"])
     count, minutes = placed["pupils"], placed["minutes"]
@@ -107,23 +123,17 @@ def _by_zone(tables: PlanTables, of: Material) -> pd.DataFrame:
     )
     sums = sums.groupby("area_id")[["placed", "independent", "new", "travellers", "long", "pupil_minutes"]].sum()
     unmet = tables.unmet[tables.unmet["academic_year"] == of.last].groupby("area_id")["pupils"].sum().rename("unmet")
-    sums = sums.join(unmet, how="outer").fillna(0.0)
-    if of.case.disclosure == "open":
-        return sums
-    return sums.groupby(zones(of.exact_case).reindex(sums.index)).sum().rename_axis("area_id")
+    return sums.join(unmet, how="outer").fillna(0.0)
 
 
-def _shares(cells: pd.DataFrame, of: Material) -> pd.DataFrame:
-    """Shares and means by group; NaN where they are hidden or nobody is there."""
-    counts = ["everyone", "independent", "unmet", "new", "travellers", "long"]
-    cells = cells.assign(everyone=cells["placed"] + cells["unmet"])
-    exact = cells.groupby("group")[[*counts, "pupil_minutes"]].sum()
-    if of.case.disclosure == "open":
-        shown, minutes = exact[counts], exact["pupil_minutes"] / exact["travellers"].where(exact["travellers"] > 0)
-    else:
-        shown = shown_totals(cells.reset_index(drop=True), ["group"], counts).set_index("group")
-        minutes = pd.Series(shown_mean(exact["pupil_minutes"], exact["travellers"], 1.0), exact.index)
-    least = 0.0 if of.case.disclosure == "open" else FEWEST_FOR_SHARES
-    everyone, travellers = (shown[name].where(shown[name] > least) for name in ("everyone", "travellers"))
-    shares = {name: shown[name] / everyone for name in ("independent", "unmet", "new")}
-    return pd.DataFrame({"everyone": shown["everyone"], **shares, "long": shown["long"] / travellers, "minutes": minutes})
+def _shares(areas: pd.DataFrame, group: pd.Series[str], least: float) -> pd.DataFrame:
+    """Shares and means by group; NaN where fewer than ``least`` are in it or what is asked is not known."""
+    columns = ["placed", "independent", "unmet", "new", "travellers", "long", "pupil_minutes"]
+    sums = areas.reindex(columns=columns).groupby(group.reindex(areas.index)).sum(min_count=1)
+    everyone, travellers = (sums["placed"] + sums["unmet"], sums["travellers"])
+    shares = pd.DataFrame({"everyone": everyone})
+    for name in ("independent", "unmet", "new"):
+        shares[name] = sums[name] / everyone.where(everyone >= least)
+    shares["long"] = sums["long"] / travellers.where(travellers >= least)
+    shares["minutes"] = sums["pupil_minutes"] / travellers.where(travellers >= least)
+    return shares

@@ -190,7 +190,8 @@ def _projects(of: Material) -> list[dict[str, Any]]:
                 "pin",
                 f"{row['name']}.",
                 WHAT[row["kind"]],
-                f"{_count(sums[str(row['project_id'])])} places, for {whom}.",
+                f"{_count(sums[str(row['project_id'])])} places.",
+                f"They are for {whom}.",
                 f"Open in September {start_of(row['opens_academic_year'])}.",
             )
         )

@@ -32,6 +32,17 @@ BEFORE_AND_AFTER: Final = {"before": "counterfactual", "after": "plan"}
 
 
 @dataclass(frozen=True)
+class Whole:
+    """A plan and its case, exact and as shown, computed once for all packs."""
+
+    exact: Plan
+    exact_case: Case
+    plan: Plan
+    case: Case
+    shown: Mapping[str, Shown]
+
+
+@dataclass(frozen=True)
 class Material:
     """``plan``, ``case`` and ``shown`` may be printed as they are; the exact ones only through totals that hide small counts."""
 
@@ -42,6 +53,7 @@ class Material:
     """By variant, as maps take it."""
     exact: Plan
     exact_case: Case
+    whole: Whole
 
     @property
     def last(self) -> str:
@@ -54,17 +66,6 @@ class Material:
         return self.scope.name
 
 
-@dataclass(frozen=True)
-class Whole:
-    """A plan and its case, exact and as shown, computed once for all packs."""
-
-    exact: Plan
-    exact_case: Case
-    plan: Plan
-    case: Case
-    shown: Mapping[str, Shown]
-
-
 def whole(plan: Plan, case: Case) -> Whole:
     """An exact plan and case with what their profile shows of them: the one place where a pack asks for it."""
     return Whole(plan, case, shown_plan(plan, case), shown_case(case), shown_by_variant(plan, case))
@@ -75,21 +76,29 @@ def material(of: Whole, scope: Scope) -> Material:
     exact, exact_case = scoped(of.exact, of.exact_case, scope)
     plan, case = scoped(of.plan, of.case, scope)
     if exact is of.exact:
-        return Material(scope, plan, case, of.shown, exact, exact_case)
+        return Material(scope, plan, case, of.shown, exact, exact_case, of)
     here = set(case.settings["setting_id"]) | set(plan.plan.projects["site_id"])
     shown = {
         name: replace(part, use=of.shown[name].use[of.shown[name].use["setting_id"].isin(here)])
         for name, part in shown_by_variant(exact, exact_case).items()
     }
-    part = Material(scope, plan, case, shown, exact, exact_case)
-    return replace(part, plan=replace(plan, summary=_summary(part, of)))
+    part = Material(scope, plan, case, shown, exact, exact_case, of)
+    return replace(part, plan=replace(plan, summary=_summary(part)))
 
 
 def totals(of: Material, by: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Pupils by ``by`` (some of council_code, need_group, phase, academic_year), before and after; NaN = hidden."""
-    return {
-        suffix: count_totals(getattr(of.exact, variant), of.exact_case, list(by), MEASURES) for suffix, variant in BEFORE_AND_AFTER.items()
-    }
+    """Pupils by ``by`` (some of council_code, need_group, phase, academic_year), before and after; NaN = hidden.
+
+    One council's are taken from the whole plan's totals by council, so that they are the same in every output.
+    """
+    if not of.scope.is_council:
+        return {s: count_totals(getattr(of.exact, variant), of.exact_case, list(by), MEASURES) for s, variant in BEFORE_AND_AFTER.items()}
+    keys = ["council_code", *(name for name in by if name != "council_code")]
+    found = {}
+    for suffix, variant in BEFORE_AND_AFTER.items():
+        table = count_totals(getattr(of.whole.exact, variant), of.whole.exact_case, keys, MEASURES)
+        found[suffix] = table[table["council_code"].isin(of.scope.councils)].reset_index(drop=True)[[*by, *MEASURES]]
+    return found
 
 
 def added(table: pd.DataFrame, by: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
@@ -102,7 +111,7 @@ def hides(of: Material) -> str:
     return "" if of.case.disclosure == "open" else " Sums leave hidden counts out; all counts are rounded to 5."
 
 
-def _summary(of: Material, whole: Whole) -> dict[str, Any]:
+def _summary(of: Material) -> dict[str, Any]:
     """plan.json with what can be told by council told for these; the rest is marked as the whole plan's."""
     projects = of.plan.plan.projects
     new = projects[(projects["decision"] == "open") & (projects["effect"] != "improve")]
@@ -114,7 +123,7 @@ def _summary(of: Material, whole: Whole) -> dict[str, Any]:
         return {year: None if pd.isna(value) else value for year, value in by_year.items()}
 
     note = (
-        f"The saving, its cash part, its ranges and the rule of thumb are those of the whole plan for {len(whole.case.councils)}"
+        f"The saving, its cash part, its ranges and the rule of thumb are those of the whole plan for {len(of.whole.case.councils)}"
         f" councils; all other figures are for {of.where}."
     )
     return {

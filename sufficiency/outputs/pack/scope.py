@@ -92,17 +92,23 @@ def scoped(plan: Plan, case: Case, scope: Scope) -> tuple[Plan, Case]:
 def _tables(tables: PlanTables, scope: Scope, areas: set[str]) -> PlanTables:
     """Residents' rows, settings that stand here or that residents use, and funds that these councils draw on."""
     placements = tables.placements[tables.placements["area_id"].isin(areas)]
+    funds = tables.funding.loc[_draws(tables.funding, scope), "fund_id"]
     kept = {}
     for name, table in vars(tables).items():
         if name == "placements":
             kept[name] = placements
-        elif name == "funding":
-            kept[name] = table[_draws(table, scope)]
+        elif name == "places":
+            kept[name] = table[table["council_code"].isin(scope.councils) | table["pool_id"].isin(placements["pool_id"].unique())]
         elif "council_code" in table.columns:
-            used = table["pool_id"].isin(placements["pool_id"].unique()) if name == "places" else False
-            kept[name] = table[table["council_code"].isin(scope.councils) | used]
+            kept[name] = table[table["council_code"].isin(scope.councils)]
+        elif "home_council" in table.columns:
+            kept[name] = table[table["home_council"].isin(scope.councils) | table["provider_council"].isin(scope.councils)]
+        elif "from_fund" in table.columns:
+            kept[name] = table[table["from_fund"].isin(funds) | table["to_fund"].isin(funds)]
+        elif name == "funding":
+            kept[name] = table[table["fund_id"].isin(funds)]
         else:
-            kept[name] = table  # costs: no column tells a council
+            kept[name] = table  # costs and limits: no column tells a council
     return PlanTables(**kept)
 
 

@@ -117,8 +117,9 @@ def _sheet(book: Any, table: PackTable, styles: dict[str, Any]) -> None:
         if column.meaning not in ("", column.heading):
             sheet.write_comment(HEADING_ROW, place, column.meaning)
         sheet.set_column(place, place, _width(table, column))
-        for row, value in enumerate(table.rows[column.name], start=first):
-            _cell(sheet, row, place, value, column, at, styles, table.rows.iloc[row - first])
+    for row, values in enumerate(table.rows.to_dict("records"), start=first):
+        for place, column in enumerate(table.columns):
+            _cell(sheet, row, place, column, values, at, styles)
     if table.has_total and len(table.rows):
         _total(sheet, table, first, end, styles)
     if len(table.rows):
@@ -128,8 +129,9 @@ def _sheet(book: Any, table: PackTable, styles: dict[str, Any]) -> None:
 
 
 def _cell(
-    sheet: Any, row: int, place: int, value: Any, column: Column, at: Mapping[str, int], styles: dict[str, Any], others: pd.Series[Any]
+    sheet: Any, row: int, place: int, column: Column, values: Mapping[Any, Any], at: Mapping[str, int], styles: dict[str, Any]
 ) -> None:
+    value = values[column.name]
     style = styles[f"cell {column.form}"]
     if column.form == "text":
         sheet.write_string(row, place, "" if value is None or pd.isna(value) else str(value), style)
@@ -137,7 +139,7 @@ def _cell(
         sheet.write_string(row, place, HIDDEN, style)
     elif column.formula:
         names = re.findall(r"\{(.*?)\}", column.formula)
-        if any(pd.isna(others[name]) for name in names):
+        if any(pd.isna(values[name]) for name in names):
             sheet.write_number(row, place, float(value), style)
         else:
             cells = {name: xl_rowcol_to_cell(row, at[name]) for name in names}
