@@ -17,6 +17,7 @@ import shapely
 from numpy.typing import NDArray
 
 from sufficiency.case import Case
+from sufficiency.suitability import serves
 from sufficiency.terms import GROUP_OF_NEED, INDEPENDENT_KINDS, split_codes
 
 Floats = NDArray[np.float64]
@@ -42,8 +43,9 @@ def suitable_sites(places: pd.DataFrame, suitability: pd.DataFrame) -> pd.DataFr
         }
     )
     served = served.explode("need_group").explode("phase")
-    suits = suitability.loc[suitability["suitable"], ["kind", "need_group"]].drop_duplicates()
-    found: pd.DataFrame = served.merge(suits, on=["kind", "need_group"])[["site_id", "need_group", "phase"]]
+    rules = serves(suitability)
+    suits = rules.loc[rules["suitable"], ["kind", "need_group", "phase"]].drop_duplicates()
+    found: pd.DataFrame = served.merge(suits, on=["kind", "need_group", "phase"])[["site_id", "need_group", "phase"]]
     return found.drop_duplicates(ignore_index=True)
 
 

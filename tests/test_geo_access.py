@@ -43,7 +43,7 @@ BUILT = pd.DataFrame({"setting_id": ["new"], "kind": ["state_special"], "need_gr
 SUITABILITY = pd.DataFrame(
     [("state_special", group, group != "MLD") for group in ("ASD", "SEMH", "SLD", "MLD")] + [("independent_special", "SLD", True)],
     columns=["kind", "need_group", "suitable"],
-)
+).assign(severity="complex", phase="any", version="1")
 
 
 @pytest.fixture
