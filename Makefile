@@ -44,8 +44,8 @@ packs: $(READY) web ## Meeting packs of England's nine partnerships and nine reg
 	else echo "No plan of England in $(or $(OUT),out/england)/plan, so no packs. Make one: make england, then" \
 	  "$(BIN)/sufficiency plan $(or $(OUT),out/england)/case --out $(or $(OUT),out/england)/plan"; fi
 
-travel: $(READY) $(if $(filter $(FICTIONAL),$(CASE)),$(FICTIONAL)/case.toml) ## Journeys of a case along real roads [ROADS=file.osm.pbf CASE= OUT=out/travel.parquet]
-	$(BIN)/sufficiency travel --case "$(CASE)" $(if $(ROADS),--roads "$(ROADS)") --out "$(or $(OUT),out/travel.parquet)"
+travel: $(READY) $(if $(filter $(FICTIONAL),$(CASE)),$(FICTIONAL)/case.toml) ## Journeys of a case along real roads [ROADS=file.osm.pbf CASE= OUT=out/travel.parquet CACHE= DASK=local]
+	$(BIN)/sufficiency travel --case "$(CASE)" $(if $(ROADS),--roads "$(ROADS)") $(if $(CACHE),--cache "$(CACHE)") $(if $(DASK),--dask "$(DASK)") --out "$(or $(OUT),out/travel.parquet)"
 
 forecast: $(READY) data ## Forecast demand by council [OUT=out/forecast]
 	$(BIN)/sufficiency forecast --data "$(SUFFICIENCY_DATA)" --out "$(or $(OUT),out/forecast)"
