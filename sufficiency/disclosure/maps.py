@@ -16,17 +16,17 @@ import pandas as pd
 from sufficiency.case import Case
 from sufficiency.disclosure.rules import (
     FEWEST_FOR_MEANS,
-    HIDDEN_BELOW,
-    ROUNDED_TO,
-    is_hidden,
+    TAKEN_AS,
+    added_up,
     is_narrowing,
+    possible,
     rounded,
     shown_counts,
     shown_mean,
-    shown_totals,
 )
+from sufficiency.disclosure.specification import PARTS
 from sufficiency.disclosure.tables import shown_tables
-from sufficiency.disclosure.totals import MEASURES, base_needs, count_totals, totals_of_needs
+from sufficiency.disclosure.totals import MEASURES, base_needs, count_totals, kept_back, shown_needs, totals_of_needs
 from sufficiency.disclosure.zones import zones
 from sufficiency.outputs.figures import (
     ALL,
@@ -41,8 +41,6 @@ from sufficiency.outputs.figures import (
 from sufficiency.plan import Plan, PlanTables
 
 COUNTS: Final = ("pupils", "unmet", "independent")
-DRAWN_IN: Final = 3.0
-"""Pupils by which ``shown_totals`` may move a total before it is rounded."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,7 @@ def _areas(exact: pd.DataFrame, needs: pd.DataFrame, case: Case) -> pd.DataFrame
     counts = sums.assign(**{name: shown_counts(sums[name]) for name in COUNTS})
     counts["pupils"] = counts["pupils"].mask(sums["pupils"] < FEWEST_FOR_MEANS)
     council = case.areas.set_index(case.areas["area_id"].map(zone))["council_code"].groupby(level=0).first()
-    counts = _without_telling(counts, counts["zone_id"].map(council), wide)
+    counts = _without_telling(counts, counts["zone_id"].map(council), needs)
     return pd.concat([_with_means(counts, sums), wide], ignore_index=True)
 
 
@@ -134,15 +132,19 @@ def _with_means(counts: pd.DataFrame, exact: pd.DataFrame) -> pd.DataFrame:
     return counts.assign(travellers=travellers, pupil_minutes=np.nan_to_num(minutes) * travellers)
 
 
-def _without_telling(counts: pd.DataFrame, council: pd.Series[str], wide: pd.DataFrame) -> pd.DataFrame:
-    """Hide a measure in all zones of a council and year where its total there would narrow a hidden count."""
-    totals = wide[wide["need_group"] == ALL].set_index(["zone_id", "academic_year"]).to_dict("index")
+def _without_telling(counts: pd.DataFrame, council: pd.Series[str], needs: pd.DataFrame) -> pd.DataFrame:
+    """Hide a measure in all zones of a council and year where the needs of that council would narrow a hidden count."""
+    shown = shown_needs(needs)
+    key = [shown["council_code"], shown["academic_year"]]
+    low, high = (pd.DataFrame(ends, shown.index, list(PARTS)) for ends in possible(shown[list(PARTS)]))
+    back = kept_back(shown)
+    low[back], high[back] = 0.0, np.inf
     result = counts.copy()
-    for at, rows in counts.groupby([council, "academic_year"]).groups.items():
-        for name in ("unmet", "independent"):
-            total = totals[at][name]
-            low, high = (0.0, HIDDEN_BELOW) if np.isnan(total) else (total - ROUNDED_TO / 2 - DRAWN_IN, total + ROUNDED_TO / 2 + DRAWN_IN)
-            if is_narrowing(np.array([low]), np.array([high]), counts.loc[rows, name].to_numpy(float)[None, :])[0]:
+    for name in ("unmet", "independent"):
+        least, most = (ends[list(MEASURES[name])].sum(axis=1).groupby(key).sum().to_dict() for ends in (low, high))
+        for at, rows in counts.groupby([council, "academic_year"]).groups.items():
+            parts = counts.loc[rows, name].to_numpy(float)[None, :]
+            if is_narrowing(np.array([least.get(at, 0.0)]), np.array([most.get(at, 0.0)]), parts)[0]:
                 result.loc[rows, name] = np.nan
     return result
 
@@ -153,16 +155,11 @@ def _flows(placed: pd.DataFrame, case: Case) -> pd.DataFrame:
 
 
 def _use(tables: PlanTables, case: Case) -> pd.DataFrame:
-    """By setting, from counts by pool, those hidden by pool included; places that the plan opens are known."""
-    places = tables.places
-    by_pool = shown_tables(tables, case).places
-    by = ["setting_id", "academic_year"]
-    counts = ["pupils", "latent_pupils"]
-    kept_back = pd.DataFrame({name: by_pool[name].isna() & ~is_hidden(places[name]) for name in counts})
-    result = shown_totals(places, by, counts, kept_back)
-    existing = shown_totals(places.assign(places=places["places"].where(~places["is_new"], 0.0)), by, ["places"])
-    new = places["places"].where(places["is_new"], 0.0).groupby([places[name] for name in by]).sum().rename("new").reset_index()
-    result = result.merge(existing, on=by, validate="one_to_one").merge(new, on=by, validate="one_to_one")
-    result["places"] += result.pop("new")
+    """By setting, added up from the pools as shown; places that the plan opens are known."""
+    pools = shown_tables(tables, case).places
+    keys = [pools["setting_id"], pools["academic_year"]]
+    counts = pools[["places", "pupils", "latent_pupils"]].assign(places=pools["places"].where(~pools["is_new"], 0.0))
+    result = added_up(counts.fillna(TAKEN_AS), counts, keys)
+    result["places"] += pools["places"].where(pools["is_new"], 0.0).groupby(keys).sum()
     result["over_places"] = rounded((result["pupils"] + result["latent_pupils"] - result["places"]).clip(lower=0.0))
-    return result[["setting_id", "academic_year", "places", "pupils", "latent_pupils", "over_places"]]
+    return result.reset_index()

@@ -18,8 +18,10 @@ ROUNDED_TO: Final = 5.0
 NONE_BELOW: Final = 0.5
 HIDDEN_BELOW: Final = 4.5
 """Figures from NONE_BELOW up to here are the whole counts 1 to 4."""
-LONE: Final = 2.5
-"""What a hidden count adds to a total in which it is the only one, whatever it is."""
+TAKEN_AS: Final = 2.0
+"""What a hidden count enters totals as where too few are hidden to take their average."""
+FEWEST_AVERAGED: Final = 10
+FEWEST_HIDDEN: Final = 5
 FEWEST_FOR_MEANS: Final = 9.5
 """Means, quantiles and money per pupil are shown from ten pupils up."""
 
@@ -48,52 +50,59 @@ def possible(shown: ArrayLike) -> tuple[Floats, Floats]:
     return low, high
 
 
-def shown_totals(cells: pd.DataFrame, by: list[str], columns: list[str], withheld: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Sums of counts by ``by``, as they may be shown beside the counts themselves.
+def added_up(estimates: pd.DataFrame, shown: pd.DataFrame, keys: list[pd.Series[Any]]) -> pd.DataFrame:
+    """Totals by ``keys`` from the counts as shown: hidden ones enter as their estimates, which anyone could work out.
 
-    A total is computed from the exact counts, but its hidden part is drawn in: a lone hidden count enters as 2.5, and k of them together
-    as no fewer than k + 3 and no more than 4 k - 3. So even a reader who knew all other counts exactly, and the total before rounding,
-    could not exclude 1 or 4 for any of them. Totals of hidden counts alone are shown from 10 up.
-
-    ``withheld`` (same index and columns, true or false) marks counts of 5 and more that are hidden as well, to protect others of their
-    row; a total is hidden when one of these is the only count in it that is not shown.
+    ``estimates`` and ``shown`` have the same index and columns. So a total says nothing of any hidden count. One with no count of 5 or more
+    in it is hidden, unless five hidden counts at least are in it.
     """
-    groups = [cells[name] for name in by]
-    result = {}
-    for name in columns:
-        counts = cells[name].astype(float)
-        small = pd.Series(is_hidden(counts), cells.index)
-        number = small.groupby(groups).sum().astype(float)
-        hidden = counts.where(small, 0.0).groupby(groups).sum()
-        others = counts.where(~small, 0.0).groupby(groups).sum()
-        any_shown = (counts >= HIDDEN_BELOW).groupby(groups).any()
-        drawn_in = np.where(
-            number == 0, 0.0, np.where(number == 1, LONE, np.clip(hidden, number + 3, np.maximum(4 * number - 3, number + 3)))
-        )
-        total = others + drawn_in
-        secret = ~any_shown & (total >= NONE_BELOW) & (total < 1.5 * ROUNDED_TO)
-        if withheld is not None:
-            kept_back = (withheld[name] & (counts >= HIDDEN_BELOW)).groupby(groups).sum()
-            secret |= (kept_back == 1) & (number == 0)
-        result[name] = pd.Series(rounded(total), total.index).mask(secret)
-    return pd.DataFrame(result).reset_index() if by else pd.DataFrame(result)
+    totals = estimates.groupby(keys).sum()
+    known = (shown >= HIDDEN_BELOW).groupby(keys).any()
+    number = shown.isna().groupby(keys).sum()
+    few = ~known & np.where(number > 0, (number < FEWEST_HIDDEN) | (totals < 1.5 * ROUNDED_TO), is_hidden(totals))
+    result: pd.DataFrame = pd.DataFrame(rounded(totals), totals.index, totals.columns).mask(few & (totals >= NONE_BELOW))
+    return result
 
 
-def is_revealing(totals: ArrayLike, parts: Floats, slack: float = 0.0) -> Bools:
-    """Whether a shown total, with the shown parts that add up to it, narrows any hidden part to less than 1 to 4.
+def average_of_hidden(counts: ArrayLike, shown: ArrayLike) -> float | None:
+    """What each hidden count of a column enters totals as, where there are ten at least; None where there are fewer.
 
-    ``totals`` (n,) and ``parts`` (n, m) are counts as shown, NaN = hidden; ``slack`` (pupils) is what the totals may be off besides.
+    The sum of the column is rounded to 10 first, with its hidden part kept clear of the least and the most it can be: even a reader who
+    knew all other counts exactly could not exclude 1 or 4 for any hidden one. What rounding took from the shown counts is made good too.
+    """
+    counts, shown = np.asarray(counts, float), np.asarray(shown, float)
+    hidden = np.isnan(shown)
+    number = int(hidden.sum())
+    if number < FEWEST_AVERAGED:
+        return None
+    large = ~hidden & (shown > 0)
+    total = counts[large].sum() + np.clip(counts[hidden].sum(), number + 3, 4 * number - 3)
+    return float(np.clip((rounded(total, 2 * ROUNDED_TO) - shown[large].sum()) / number, NONE_BELOW, HIDDEN_BELOW))
+
+
+def is_revealing(totals: ArrayLike, parts: Floats) -> Bools:
+    """Whether a shown total and the shown parts that add up to it narrow a hidden one among them to less than 1 to 4.
+
+    ``totals`` (n,) and ``parts`` (n, m) are counts as shown, NaN = hidden.
     """
     low, high = possible(totals)
-    return is_narrowing(low - slack, high + slack, parts)
+    part_low, part_high = _known_parts(parts)
+    alone = np.isnan(np.asarray(totals, float)) & ((part_low.sum(axis=1) > 1.0) | (part_high.sum(axis=1) < 4.0))
+    return np.asarray(alone | is_narrowing(low, high, parts))
 
 
 def is_narrowing(total_low: Floats, total_high: Floats, parts: Floats) -> Bools:
-    """As ``is_revealing``, for totals (n,) known to lie within a range, in pupils."""
-    low, high = possible(parts)
+    """Whether totals (n,) known to lie within a range, in pupils, narrow a hidden part to less than 1 to 4."""
+    low, high = _known_parts(parts)
     least = np.asarray(total_low)[:, None] - (high.sum(axis=1, keepdims=True) - high)
     most = np.asarray(total_high)[:, None] - (low.sum(axis=1, keepdims=True) - low)
     return np.asarray((np.isnan(parts) & ((least > 1.0) | (most < 4.0))).any(axis=1))
+
+
+def _known_parts(parts: Floats) -> tuple[Floats, Floats]:
+    """As ``possible``; of a count shown as 0 the reader may know that it can be nothing else."""
+    low, high = possible(parts)
+    return low, np.where(parts == 0, 0.0, high)
 
 
 def shown_mean(sums: ArrayLike, counts: ArrayLike, to: float) -> Floats:

@@ -25,6 +25,8 @@ class Treatment(StrEnum):
     OVER = "worked out again from the places and pupils shown"
     MEAN = "to whole minutes or km, from 10 pupils up"
     QUANTILE = "to 5 minutes, from 10 pupils up"
+    AMOUNT = "money of many pupils to the nearest half million"
+    BY_UNIT = "pupils as counts, shares and minutes to two digits"
     MONEY = "money per pupil to GBP 100, times the pupils shown; from 10 pupils up"
 
 
@@ -62,7 +64,8 @@ SPECIFICATION: Final[Mapping[str, Mapping[str, Treatment]]] = {
     | _with(Treatment.FLOW, "pupils"),
     "needs": _open(*NEED_KEY) | _with(Treatment.COUNT, "demand", "in_new_places", "latent") | _with(Treatment.PART, *PARTS),
     "funding": _open(
-        "fund_id", "councils", "financial_year", "carried_in_gbp", "allocated_gbp", "spent_gbp", "returned_gbp", "carried_out_gbp",
+        "fund_id", "councils", "financial_year", "carried_in_gbp", "allocated_gbp", "granted_gbp", "transferred_in_gbp",
+        "transferred_out_gbp", "spent_gbp", "returned_gbp", "carried_out_gbp",
     ),
     "payments": _open("fund_id", "council_code", "kind", "financial_year", "amount_gbp"),
     "travel": _open(*NEED_KEY)
@@ -72,6 +75,18 @@ SPECIFICATION: Final[Mapping[str, Mapping[str, Treatment]]] = {
     | _with(Treatment.MONEY, "travel_gbp"),
     "access": _open(*NEED_KEY) | _with(Treatment.COUNT, "pupils", "within_20_min", "within_45_min", "within_75_min"),
     "costs": _open("item", "year", "is_cash", "in_objective") | _with(Treatment.MONEY, "gbp", "present_value_gbp"),
+    "limits": _open("rule", "name", "academic_year", "unit", "limit")
+    | _with(Treatment.BY_UNIT, "found", "breach")
+    | _with(Treatment.AMOUNT, "weight_pv_gbp"),
+    "transfers": _open("from_fund", "to_fund", "financial_year", "amount_gbp"),
+    "ledger": _open("home_council", "provider_council", "sector", "academic_year")
+    | _with(Treatment.COUNT, "pupils")
+    | _with(Treatment.MONEY, "adjustment_gbp"),
+    "high_needs_block": _open("council_code", "financial_year", "other_spend_gbp", "block_gbp", "deficit_programme")
+    | _with(
+        Treatment.AMOUNT, "place_funding_gbp", "top_up_gbp", "fees_gbp", "from_mainstream_gbp", "import_export_gbp", "spend_gbp",
+        "balance_gbp", "cumulative_deficit_gbp",
+    ),
 }  # fmt: skip
 """Result table -> column -> treatment."""
 

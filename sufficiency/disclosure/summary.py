@@ -8,14 +8,16 @@ from typing import Any, Final
 import pandas as pd
 
 from sufficiency.case import Case
+from sufficiency.disclosure.rules import shown_counts
 from sufficiency.disclosure.text import shown_money, shown_text
 from sufficiency.disclosure.totals import count_totals
 from sufficiency.plan import Plan, PlanTables
 from sufficiency.terms import INDEPENDENT_KINDS
 
 AS_IT_IS: Final = (
-    "case", "programme", "price_base", "academic_years", "scenario", "termination", "capital_gbp", "new_places", "travel_source",
-    "assumptions_changed", "wall_s", "cpu_s", "peak_mb", "seed", "version",
+    "case", "programme", "price_base", "academic_years", "scenario", "termination", "capital_gbp", "new_places", "places_opened",
+    "places_removed", "outside_optimisation", "perspective", "suitability", "request", "travel_source", "assumptions_changed", "wall_s",
+    "cpu_s", "peak_mb", "seed", "version",
 )  # fmt: skip
 MONEY: Final = (
     "objective_gbp", "bound_gbp", "counterfactual_gbp", "saving_gbp", "cash_saving_gbp", "rule_gbp", "rule_saving_gbp",
@@ -40,6 +42,7 @@ def shown_summary(plan: Plan, shown: Mapping[str, PlanTables], case: Case) -> di
         "unmet": lambda: _by_year(plan.plan, case, "unmet"),
         "unmet_without": lambda: _by_year(plan.counterfactual, case, "unmet"),
         "latent": lambda: _by_year(plan.plan, case, "latent"),
+        "kept_out_of_demand": lambda: {year: _number(shown_counts(count)) for year, count in of["kept_out_of_demand"].items()},
         "sensitivity": lambda: [row | {"saving_gbp": shown_money(row["saving_gbp"], case)} for row in of["sensitivity"]],
         "notes": lambda: [shown_text(note, case) for note in of["notes"]],
         "inputs": lambda: {file: digest for file, digest in of["inputs"].items() if file.split(".")[0] not in OF_PERSONS},

@@ -30,7 +30,7 @@ from sufficiency.disclosure.specification import (
     declared,
 )
 from sufficiency.disclosure.text import MONEY_TO
-from sufficiency.disclosure.totals import rows_withheld, totals_of_needs
+from sufficiency.disclosure.totals import kept_back, shown_needs, totals_of_needs
 from sufficiency.disclosure.zones import zones
 from sufficiency.plan import PlanTables
 
@@ -46,7 +46,7 @@ def shown_tables(tables: PlanTables, case: Case) -> PlanTables:
     if case.disclosure == "open":
         return tables
     exact = {name: declared(name, table) for name, table in vars(tables).items()}
-    needs = _needs(tables.needs)
+    needs = shown_needs(tables.needs)
     worked_out = {
         "needs": needs,
         "places": _places(tables.places, needs),
@@ -55,14 +55,26 @@ def shown_tables(tables: PlanTables, case: Case) -> PlanTables:
         "travel": _travel(tables.travel, needs),
         "costs": _costs(tables.costs, tables.needs),
     }
-    counts = {name: _with_shown_counts(table, columns(name, Treatment.COUNT)) for name, table in exact.items() if name not in worked_out}
-    return PlanTables(**counts, **worked_out)
+    others = {name: _column_by_column(name, table) for name, table in exact.items() if name not in worked_out}
+    return PlanTables(**others, **worked_out)
 
 
-def _needs(needs: pd.DataFrame) -> pd.DataFrame:
-    result = _with_shown_counts(needs, [*columns("needs", Treatment.COUNT), *PARTS])
-    result.loc[rows_withheld(needs), list(PARTS)] = np.nan
+def _column_by_column(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """A table of which each column is shown by itself."""
+    result = _with_shown_counts(table, columns(name, Treatment.COUNT))
+    for column in columns(name, Treatment.MONEY):
+        result[column] = shown_mean(table[column], table["pupils"], GBP_PER_PUPIL_TO) * result["pupils"]
+    for column in columns(name, Treatment.AMOUNT):
+        result[column] = rounded(table[column], MONEY_TO)
+    for column in columns(name, Treatment.BY_UNIT):
+        result[column] = np.where(table["unit"].str.contains("pupil"), shown_counts(table[column]), _two_digits(table[column]))
     return result
+
+
+def _two_digits(figures: pd.Series[float]) -> np.ndarray:
+    """To two significant digits."""
+    size = 10.0 ** np.floor(np.log10(figures.abs().where(figures != 0, 1.0).to_numpy(float)) - 1)
+    return np.asarray(np.round(figures.to_numpy(float) / size) * size)
 
 
 def _with_shown_counts(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
@@ -86,7 +98,7 @@ def _places(places: pd.DataFrame, needs: pd.DataFrame) -> pd.DataFrame:
 def _hide_where_needs_tell(places: pd.DataFrame, name: str, which: pd.Series[bool], needs: pd.DataFrame, column: str) -> None:
     """Hide ``name`` of some pools in the years in which their sum, known from ``column`` of the needs too, narrows a hidden count."""
     here = _range_by_year(places[which], name)
-    there = _range_by_year(needs, column, needs[list(PARTS)].isna().all(axis=1) & (column in PARTS))
+    there = _range_by_year(needs, column, kept_back(needs) & (column in PARTS))
     both = here.add_suffix("_here").join(there.add_suffix("_there"), how="inner")
     telling = pd.Series(False, both.index)
     for one, other in (("here", "there"), ("there", "here")):
@@ -96,10 +108,10 @@ def _hide_where_needs_tell(places: pd.DataFrame, name: str, which: pd.Series[boo
     places.loc[which & places["academic_year"].isin(both.index[telling]), name] = np.nan
 
 
-def _range_by_year(table: pd.DataFrame, name: str, kept_back: pd.Series[bool] | bool = False) -> pd.DataFrame:
+def _range_by_year(table: pd.DataFrame, name: str, unknown: pd.Series[bool] | bool = False) -> pd.DataFrame:
     """Least and largest possible sum by year, and how many counts are hidden; of rows kept back nothing is known."""
     low, high = possible(table[name])
-    known = ~(table[name].isna() & kept_back)
+    known = ~(table[name].isna() & unknown)
     ranges = pd.DataFrame({"low": np.where(known, low, 0.0), "high": np.where(known, high, np.inf), "hidden": table[name].isna() & known})
     return ranges.groupby(table["academic_year"].to_numpy()).sum()
 
@@ -133,7 +145,6 @@ def _travel(travel: pd.DataFrame, needs: pd.DataFrame) -> pd.DataFrame:
 
 def _telling(travellers: np.ndarray, beside: pd.DataFrame) -> np.ndarray:
     """Whether travellers narrow a hidden part of the needs: they are the located parts, and with the others they are the demand."""
-    kept_back = beside[list(PARTS)].isna().all(axis=1).to_numpy()
     low, high = possible(travellers)
     whole_low, whole_high = possible(beside["demand"])
     others = beside[[*UNLOCATED, "unmet"]].to_numpy(float)
@@ -141,7 +152,7 @@ def _telling(travellers: np.ndarray, beside: pd.DataFrame) -> np.ndarray:
     alone = np.isnan(travellers) & (
         (whole_low - possible(others)[1].sum(axis=1) > 1.0) | (whole_high - possible(others)[0].sum(axis=1) < 4.0)
     )
-    return np.asarray((telling | alone) & ~kept_back)
+    return np.asarray((telling | alone) & ~kept_back(beside).to_numpy())
 
 
 def _costs(costs: pd.DataFrame, needs: pd.DataFrame) -> pd.DataFrame:

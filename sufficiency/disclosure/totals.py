@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from sufficiency.case import Case
-from sufficiency.disclosure.rules import is_revealing, shown_counts, shown_totals
-from sufficiency.disclosure.specification import KINDS, NEED_KEY, PARTS
+from sufficiency.disclosure.rules import TAKEN_AS, added_up, average_of_hidden, is_revealing, shown_counts
+from sufficiency.disclosure.specification import KINDS, NEED_KEY, PARTS, Treatment
+from sufficiency.disclosure.specification import columns as columns_of
 from sufficiency.plan import PlanTables
 from sufficiency.terms import INDEPENDENT_KINDS
 
@@ -27,29 +29,70 @@ MEASURES: Final[Mapping[str, Sequence[str]]] = {
 def count_totals(tables: PlanTables, case: Case, by: list[str], measures: Mapping[str, Sequence[str]] = MEASURES) -> pd.DataFrame:
     """Pupils by ``by`` (some of council_code, need_group, phase, academic_year), one column per measure; NaN = hidden.
 
-    Takes the exact tables. Sums of shown tables may leave as well, but lack all that is hidden; these are within a few pupils of the truth.
+    Takes the exact tables. In a protected case totals are worked out from the needs as shown, hidden counts entering as averages.
     """
     return totals_of_needs(tables.needs, by, measures, protected=case.disclosure != "open")
 
 
 def totals_of_needs(needs: pd.DataFrame, by: list[str], measures: Mapping[str, Sequence[str]], *, protected: bool) -> pd.DataFrame:
-    """As ``count_totals``, from a table of needs."""
+    """As ``count_totals``, from an exact table of needs."""
     if not protected:
         sums = {name: needs[list(columns)].sum(axis=1) for name, columns in measures.items()}
         return needs[by].assign(**sums).groupby(by, as_index=False)[list(measures)].sum()
-    kept_back = rows_withheld(needs)
-    result = needs[by].drop_duplicates().sort_values(by, ignore_index=True)
+    shown = shown_needs(needs)
+    estimates = estimated(needs, shown)
+    totals = {}
     for name, columns in measures.items():
-        cells = pd.concat([needs[by].assign(**{name: needs[column]}) for column in columns], ignore_index=True)
-        hidden = pd.concat([pd.DataFrame({name: kept_back & (column in PARTS)}) for column in columns], ignore_index=True)
-        result = result.merge(shown_totals(cells, by, [name], hidden), on=by, validate="one_to_one")
+        cells, seen = (pd.concat([table[column] for column in columns]).rename(name).to_frame() for table in (estimates, shown))
+        keys = [pd.concat([needs[key]] * len(columns)) for key in by]
+        totals[name] = added_up(cells.reset_index(drop=True), seen.reset_index(drop=True), [key.reset_index(drop=True) for key in keys])[
+            name
+        ]
+    return pd.DataFrame(totals).reset_index()
+
+
+def shown_needs(needs: pd.DataFrame) -> pd.DataFrame:
+    """The table of needs as it may be shown: counts, and all parts of a row hidden where they and its demand give one of them away."""
+    names = [*columns_of("needs", Treatment.COUNT), *PARTS]
+    result = needs.assign(**dict(zip(names, shown_counts(needs[names]).T, strict=True)))
+    telling = is_revealing(result["demand"].to_numpy(float), result[list(PARTS)].to_numpy(float))
+    result.loc[telling, list(PARTS)] = np.nan
     return result
 
 
-def rows_withheld(needs: pd.DataFrame) -> pd.Series[bool]:
-    """Rows of ``needs`` in which the demand and the parts shown would give a hidden part away: all their parts are hidden."""
-    shown = shown_counts(needs[["demand", *PARTS]])
-    return pd.Series(is_revealing(shown[:, 0], shown[:, 1:]), needs.index)
+def kept_back(shown: pd.DataFrame) -> pd.Series[bool]:
+    """Rows of the needs as shown of which all parts are hidden."""
+    return shown[list(PARTS)].isna().all(axis=1)
+
+
+def estimated(needs: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:
+    """Each count of ``needs`` as totals take it: as shown where it is shown, fractions below a half as they are, hidden ones as averages.
+
+    The parts of a row kept back are its demand, split as all rows are split that show their parts.
+    """
+    names = [*columns_of("needs", Treatment.COUNT), *PARTS]
+    back = kept_back(shown)
+    result = shown[names].where(shown[names] != 0, needs[names])
+    for name in names:
+        seen = shown.loc[~back, name] if name in PARTS else shown[name]
+        averages = _averages(needs.loc[seen.index, name], seen, needs.loc[seen.index, "academic_year"])
+        result.loc[seen.index[seen.isna()], name] = averages[seen.isna()]
+    split = shown.loc[~back, list(PARTS)].fillna(TAKEN_AS).sum()
+    shares = split / split.sum() if split.sum() > 0 else split
+    for name in PARTS:
+        result.loc[back, name] = result.loc[back, "demand"] * shares[name]
+    return result
+
+
+def _averages(counts: pd.Series[float], shown: pd.Series[float], year: pd.Series[str]) -> pd.Series[float]:
+    """Average of the hidden counts by year where every year has enough of them, else of all years, else the usual figure."""
+    by_year = {
+        at: average_of_hidden(counts[rows], shown[rows]) for at, rows in shown.groupby(year).groups.items() if shown[rows].isna().any()
+    }
+    if all(average is not None for average in by_year.values()):
+        return year.map(by_year).astype(float)
+    average = average_of_hidden(counts, shown)
+    return pd.Series(TAKEN_AS if average is None else average, shown.index)
 
 
 def base_needs(case: Case) -> pd.DataFrame:
