@@ -40,7 +40,7 @@ class Postgres:
     def new_database(self, name: str) -> str:
         """Create an empty database. Returns its URL for SQLAlchemy."""
         with psycopg.connect(host=str(self.folder), user="postgres", dbname="postgres", autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
+            connection.execute(f'CREATE DATABASE "{name}"')
         return f"postgresql+psycopg://postgres@/{name}?host={self.folder}"
 
     def _run(self, program: str, *arguments: str) -> None:

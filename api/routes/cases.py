@@ -168,7 +168,7 @@ UPLOAD_BODY: Final[dict[str, Any]] = {
     status_code=201,
     response_model=CaseBody,
     openapi_extra=UPLOAD_BODY,
-    responses=problems(401, 403, 413, 415, 422, 429),
+    responses=problems(400, 401, 403, 413, 415, 422, 429),
     summary="Upload a case",
 )
 def create(sent: Annotated[Upload, Depends(upload)], store: StoreDep, settings: SettingsDep, caller: Caller, once: OnceDep) -> Response:
@@ -223,7 +223,7 @@ def versions(case_id: str, store: StoreDep, caller: Caller) -> Listing[CaseBody]
     status_code=201,
     response_model=CaseBody,
     openapi_extra=UPLOAD_BODY,
-    responses=problems(401, 403, 404, 413, 415, 422, 429),
+    responses=problems(400, 401, 403, 404, 413, 415, 422, 429),
     summary="Upload a new version of a case",
 )
 def add_version(
