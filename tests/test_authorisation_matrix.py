@@ -110,7 +110,7 @@ MATRIX: Final[dict[tuple[str, str], Entry]] = {
     ("GET", "/v1/keys"): Entry("role", "administer"),
     ("POST", "/v1/keys"): made("administer", 201, body=NEW_KEY, foreign=403),
     ("GET", "/v1/keys/{key_id}"): Entry("councils", "administer"),
-    ("DELETE", "/v1/keys/{key_id}"): made("administer", 204),
+    ("POST", "/v1/keys/{key_id}/revoke"): made("administer", 200),
     ("GET", "/v1/trail"): Entry("role", "administer"),
     ("GET", "/v1/trail/integrity"): Entry("service", "administer"),
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -18,7 +17,6 @@ from api.auth.principal import LOCAL, Principal, scope_of
 from api.problems import ApiError
 from api.settings import Settings
 from api.store import Store
-from api.store.models import now
 
 keys = typer.Typer(help="API keys of the service.", no_args_is_help=True)
 
@@ -39,8 +37,7 @@ def create(
         roles = as_roles(role)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--role") from error
-    expires_at = now() + timedelta(days=days) if days else None
-    grant = Grant(name, roles, scope_of(council or []), scope_of(partnership or []), expires_at)
+    grant = Grant(name, roles, scope_of(council or []), scope_of(partnership or []), days)
     with _opened() as context, context.store.write() as session:
         row, key = create_key(session, context.pepper, OPERATOR, grant)
         _remember(context, session, "keys create", row)

@@ -50,6 +50,6 @@ def _describe(operation: dict[str, Any], settings: AuthSettings) -> None:
         operation["security"] = [{"bearer": []}]
         answers += [401, 503]
     if "requestBody" in operation:
-        answers.append(413)
+        answers += [400, 413]
     for status, answer in problems(*answers).items():
         operation["responses"].setdefault(str(status), answer)

@@ -11,7 +11,7 @@ import re
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import select
@@ -35,7 +35,8 @@ class Grant:
     roles: frozenset[Role]
     councils: Scope
     partnerships: Scope
-    expires_at: datetime | None
+    days: int | None
+    """Days until it stops to count; None: it counts until it is revoked."""
 
 
 class BadKeyError(Exception):
@@ -46,8 +47,6 @@ def create_key(session: Session, pepper: bytes, creator: Principal, grant: Grant
     """Store a key and return it with its text, which can't be had again. Raises ApiError 403 when it asks for more than the creator has."""
     if not (within(grant.councils, creator.councils) and within(grant.partnerships, creator.partnerships)):
         raise ApiError(403, "forbidden", "A key can be for councils and partnerships of your own only.")
-    if grant.expires_at is not None and grant.expires_at <= now():
-        raise ApiError(422, "invalid-input", "The key would have expired already. Give a time to come.")
     key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
     row = KeyRow(
         id=key_id,
@@ -57,7 +56,7 @@ def create_key(session: Session, pepper: bytes, creator: Principal, grant: Grant
         councils=scope_names(grant.councils),
         partnerships=scope_names(grant.partnerships),
         created_by=creator.subject,
-        expires_at=grant.expires_at,
+        expires_at=now() + timedelta(days=grant.days) if grant.days else None,
     )
     session.add(row)
     session.flush()

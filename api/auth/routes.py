@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from datetime import datetime
 from typing import Annotated
 
@@ -16,8 +14,9 @@ from api.auth.context import AuthDep
 from api.auth.keys import Grant, create_key, is_live, key_of, keys_of, revoke, scoped_key
 from api.auth.models import KeyRow, TrailRow
 from api.auth.principal import Role, note, permit, permit_service, scope_names, scope_of
-from api.problems import ApiError, problems
+from api.problems import problems
 from api.state import Caller, Cursor, Limit, StoreDep
+from api.store.rows import cursor_of, read_cursor
 
 router = APIRouter()
 
@@ -46,7 +45,7 @@ class NewKey(BaseModel):
     roles: list[Role] = Field(min_length=1, max_length=4)
     councils: Names = Field(default=[], description="ONS codes; `*` stands for all")
     partnerships: Names = Field(default=[], description="Names; `*` stands for all")
-    expires_at: AwareDatetime | None = Field(default=None, description="When it stops to count; null: when it is revoked")
+    days: int | None = Field(default=None, ge=1, le=3660, description="Days until it stops to count; null: when it is revoked")
 
 
 class KeyBody(BaseModel):
@@ -127,7 +126,7 @@ def list_keys(caller: Caller, store: StoreDep) -> KeyList:
 def make_key(body: NewKey, response: Response, caller: Caller, store: StoreDep, auth: AuthDep) -> MadeKey:
     """A key with any roles, for councils and partnerships of the administrator's own. The answer holds the key, this once."""
     permit(caller, "administer", "key")
-    grant = Grant(body.name, frozenset(body.roles), scope_of(body.councils), scope_of(body.partnerships), body.expires_at)
+    grant = Grant(body.name, frozenset(body.roles), scope_of(body.councils), scope_of(body.partnerships), body.days)
     with store.write() as session:
         row, key = create_key(session, auth.pepper, caller, grant)
         note(scoped_key(row))
@@ -146,14 +145,15 @@ def read_key(key_id: str, caller: Caller, store: StoreDep) -> KeyBody:
         return _key_body(row)
 
 
-@router.delete("/keys/{key_id}", tags=["access"], summary="Revoke an API key", status_code=204, responses=problems(401, 403, 404, 422, 429))
-def revoke_key(key_id: str, caller: Caller, store: StoreDep) -> None:
+@router.post("/keys/{key_id}/revoke", tags=["access"], summary="Revoke an API key", responses=problems(401, 403, 404, 422, 429))
+def revoke_key(key_id: str, caller: Caller, store: StoreDep) -> KeyBody:
     """The key stops counting with the next request; its row stays, so that the trail can be read."""
     permit(caller, "administer", "key")
     with store.write() as session:
         row = key_of(session, caller, key_id)
         note(scoped_key(row))
         revoke(row)
+        return _key_body(row)
 
 
 @router.get("/trail", tags=["access"], summary="The audit trail", responses=problems(401, 403, 422, 429))
@@ -170,7 +170,10 @@ def read_trail(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> TrailPage:
-    """Changes and downloads about the administrator's councils, newest first."""
+    """Changes and downloads about the administrator's councils, newest first.
+
+    The cursor is of time and hash, not of the row's number: numbers would tell how much others do.
+    """
     permit(caller, "administer", "trail")
     wanted = [trail.seen_by(caller)]
     if subject is not None:
@@ -188,13 +191,13 @@ def read_trail(
     if until is not None:
         wanted.append(TrailRow.at < until)
     if cursor is not None:
-        at, mark = _read_cursor(cursor)
+        at, mark = read_cursor(cursor)
         wanted.append(or_(TrailRow.at < at, and_(TrailRow.at == at, TrailRow.hash < mark)))
     with store.read() as session:
         rows = list(session.scalars(select(TrailRow).where(*wanted).order_by(TrailRow.at.desc(), TrailRow.hash.desc()).limit(limit + 1)))
     return TrailPage(
         items=[_deed_body(row) for row in rows[:limit]],
-        next=_cursor(rows[limit - 1]) if len(rows) > limit else None,
+        next=cursor_of(rows[limit - 1].at, rows[limit - 1].hash) if len(rows) > limit else None,
     )
 
 
@@ -225,16 +228,3 @@ def _key_body(row: KeyRow) -> KeyBody:
 
 def _deed_body(row: TrailRow) -> DeedBody:
     return DeedBody(at=row.at, subject=row.owner, action=row.action, resource=row.resource, status=row.status, request_id=row.request_id)
-
-
-def _cursor(row: TrailRow) -> str:
-    """Time and hash of the last row shown, not its number: numbers would tell how much others do."""
-    return base64.urlsafe_b64encode(f"{row.at.isoformat()} {row.hash}".encode()).decode()
-
-
-def _read_cursor(cursor: str) -> tuple[datetime, str]:
-    try:
-        at, mark = base64.urlsafe_b64decode(cursor.encode()).decode().split(" ")
-        return datetime.fromisoformat(at), mark
-    except (ValueError, binascii.Error) as error:
-        raise ApiError(422, "invalid-input", "The cursor is not one that this list gave out.") from error

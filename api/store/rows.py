@@ -51,17 +51,19 @@ def page(
     """Rows that the caller may see and that fulfil ``wanted``. Raises ApiError (422) for a cursor that was not given out."""
     query = select(model).where(visible(model, principal), *wanted)
     if cursor:
-        at, key = _read_cursor(cursor)
+        at, key = read_cursor(cursor)
         query = query.where(or_(model.created_at < at, and_(model.created_at == at, model.id < key)))
     rows = list(session.scalars(query.order_by(model.created_at.desc(), model.id.desc()).limit(limit + 1)))
-    return Page(rows[:limit], _cursor(rows[limit - 1]) if len(rows) > limit else None)
+    return Page(rows[:limit], cursor_of(rows[limit - 1].created_at, rows[limit - 1].id) if len(rows) > limit else None)
 
 
-def _cursor(row: Resource) -> str:
-    return base64.urlsafe_b64encode(f"{row.created_at.isoformat()} {row.id}".encode()).decode()
+def cursor_of(at: datetime, key: str) -> str:
+    """The cursor that a list goes on from: time and key of the last row shown."""
+    return base64.urlsafe_b64encode(f"{at.isoformat()} {key}".encode()).decode()
 
 
-def _read_cursor(cursor: str) -> tuple[datetime, str]:
+def read_cursor(cursor: str) -> tuple[datetime, str]:
+    """Time and key of a cursor. Raises ApiError (422) for one that was not given out."""
     try:
         at, key = base64.urlsafe_b64decode(cursor.encode()).decode().split(" ")
         return datetime.fromisoformat(at), key
