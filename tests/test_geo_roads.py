@@ -9,6 +9,7 @@ import osmium
 import pandas as pd
 import pytest
 
+from fixtures.region import fictional_region, roads_of
 from fixtures.roads import write_open_roads, write_osm_pbf
 from geo.network import build_network
 from geo.roads import read_roads
@@ -16,6 +17,7 @@ from geo.roads.links import FORMS, ROAD_CLASSES
 from geo.roads.osm import duration_hours, speed_limit_kmh, way_class, way_direction, way_form
 from geo.roads.speeds import link_milliseconds, load_speeds
 from geo.travel import road_journeys
+from sufficiency.travel_command import points_of_case
 
 NODES = pd.DataFrame(
     {
@@ -75,6 +77,25 @@ def test_both_layouts_give_the_same_matrix(osm_file: Path, gpkg_file: Path) -> N
     pd.testing.assert_frame_equal(one[["area_id", "site_id", "status"]], two[["area_id", "site_id", "status"]])
     np.testing.assert_allclose(one["minutes"], two["minutes"], atol=2e-3)
     np.testing.assert_allclose(one["km"], two["km"], atol=2e-3)
+
+
+def test_the_fictional_region_gives_the_same_matrix_in_both_layouts(tmp_path: Path) -> None:
+    """As far as both layouts go: OS Open Roads knows no one-way streets and no speed limits, which make the region's journeys longer."""
+    case, roads = fictional_region(seed=1, areas=60), roads_of(1, areas=60)
+    both_know = roads.edges.assign(one_way=False, speed_limit_kmh=np.nan)
+    areas, sites = points_of_case(case)
+    files = [
+        write_osm_pbf(tmp_path / "roads.osm.pbf", roads.nodes, both_know),
+        write_open_roads(tmp_path / "roads.gpkg", roads.nodes, both_know),
+        write_osm_pbf(tmp_path / "whole.osm.pbf", roads.nodes, roads.edges),
+    ]
+    one, two, whole = (road_journeys(build_network(read_roads(file), load_speeds("free_flow")), areas, sites, 75) for file in files)
+    assert len(one) > 1_000
+    pd.testing.assert_frame_equal(one[["area_id", "site_id", "status"]], two[["area_id", "site_id", "status"]])
+    np.testing.assert_allclose(one["minutes"], two["minutes"], atol=0.02)
+    np.testing.assert_allclose(one["km"], two["km"], atol=0.05)
+    longer = one.merge(whole, on=["area_id", "site_id"], suffixes=("", "_whole"))
+    assert (longer["minutes_whole"] >= longer["minutes"] - 0.02).all()
 
 
 def test_one_way_limit_and_ferry_survive_in_osm(tmp_path: Path) -> None:
