@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from solver.problem import Floats, Ints
+
+if TYPE_CHECKING:
+    from solver.pricing import Prices
 
 
 class Termination(StrEnum):
@@ -91,6 +95,8 @@ class Solution:
     capacity_price: Floats
     """(P, T) what one more place would save with the same options (dual of the linear programme of the flows)."""
     log: tuple[Progress, ...] = field(default=())
+    prices: Prices | None = None
+    """Prices of the bound, from which a changed problem is solved sooner; None when it was solved in one model."""
 
     @property
     def gap(self) -> float:

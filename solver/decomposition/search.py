@@ -59,7 +59,7 @@ class Budget:
 
 
 @dataclass
-class _Search:
+class Search:
     """Best bound and candidate so far (money in millions)."""
 
     problem: Problem
@@ -111,7 +111,7 @@ def decompose(
     """
     blocks = make_blocks(problem, _block_count(problem))
     limits = Limits(gap=budget.gap, seconds=budget.seconds, threads=budget.threads, seed=budget.seed)
-    search = _Search(problem, budget, blocks, Master(build_core(problem), blocks, limits))
+    search = Search(problem, budget, blocks, Master(build_core(problem), blocks, limits))
     if fixed is None and not len(problem.options.start_option):
         fixed = no_decisions(problem)
     if fixed is not None:
@@ -129,7 +129,7 @@ def decompose(
         search.lower = converged.lower
     search.upper = solution.upper * MONEY
     search.note("flows")
-    return _finished(search, solution)
+    return finished(search, solution)
 
 
 def _block_count(problem: Problem) -> int:
@@ -137,7 +137,7 @@ def _block_count(problem: Problem) -> int:
     return int(np.clip(problem.pools.capacity.size // 2, FEWEST_BLOCKS, MOST_BLOCKS))
 
 
-def _best_candidate(search: _Search, prices: Prices, candidates: Sequence[Decisions]) -> _Candidate:
+def _best_candidate(search: Search, prices: Prices, candidates: Sequence[Decisions]) -> _Candidate:
     best: _Candidate | None = None
     seen: set[bytes] = set()
     stalled = 0
@@ -146,7 +146,7 @@ def _best_candidate(search: _Search, prices: Prices, candidates: Sequence[Decisi
         if number < len(waiting):
             decisions = waiting[number]
         else:
-            options = _options_with_cuts(search)
+            options = options_with_cuts(search)
             search.lower = max(search.lower, options.bound)
             if options.x is None:
                 break
@@ -172,7 +172,7 @@ def _best_candidate(search: _Search, prices: Prices, candidates: Sequence[Decisi
     return best
 
 
-def _priced(search: _Search, decisions: Decisions, prices: Prices | None) -> _Candidate:
+def _priced(search: Search, decisions: Decisions, prices: Prices | None) -> _Candidate:
     """Estimate the cost of held options and add the cut that the prices prove."""
     ascent = ascend(
         search.problem,
@@ -193,11 +193,11 @@ def _value(ascent: Ascent) -> float:
     return float(ascent.responses[-1].value.sum()) * MONEY
 
 
-def _add_cut(search: _Search, ascent: Ascent) -> None:
+def _add_cut(search: Search, ascent: Ascent) -> None:
     search.master.cuts.append(search.master.cut(ascent.prices, _value(ascent)))
 
 
-def _options_with_cuts(search: _Search) -> ModelSolution:
+def options_with_cuts(search: Search) -> ModelSolution:
     """The core with all cuts: minimise the largest of the cuts over the options and what belongs to them."""
     master, arrays = search.master, search.master.arrays
     kept = master.core_rows()
@@ -238,7 +238,7 @@ def _add_distinct(master: Master, ascent: Ascent) -> None:
         master.add(response, new)
 
 
-def _flows(search: _Search, best: _Candidate, known_flows: Sequence[Flows]) -> tuple[Solution, Converged]:
+def _flows(search: Search, best: _Candidate, known_flows: Sequence[Flows]) -> tuple[Solution, Converged]:
     """The candidate's flows at their true cost."""
     master = search.master
     master.fix(best.decisions)
@@ -271,7 +271,7 @@ def _flows(search: _Search, best: _Candidate, known_flows: Sequence[Flows]) -> t
     )
 
 
-def _finished(search: _Search, solution: Solution) -> Solution:
+def finished(search: Search, solution: Solution) -> Solution:
     lower = min(search.lower / MONEY, solution.upper)
     gap = (solution.upper - lower) / max(abs(solution.upper), 1e-9)
     if gap <= 1e-6:

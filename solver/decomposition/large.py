@@ -1,0 +1,151 @@
+"""Plans and proofs for problems of hundreds of millions of arcs.
+
+    prices    ascend on rough zones: a few hundred evaluations of what every cell would choose
+    bound     evaluate those prices on all arcs, with an exact choice of options at them
+    plan      on finer zones: fill, then improve part by part (see ``neighbourhoods``)
+    flows     shared out from zones to origins: feasible, and at their true cost
+
+Bound and plan are of the same problem: the bound's prices run through all arcs within reach, and the plan's cost is that
+of the problem's own arcs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from solver.backends.protocol import Limits
+from solver.decomposition.ascent import ascend
+from solver.decomposition.blocks import make_blocks
+from solver.decomposition.master import Master, no_decisions
+from solver.decomposition.neighbourhoods import Pace, Run, filled, improved, run_here
+from solver.decomposition.search import Budget, NoPlanError, Search, finished, options_with_cuts
+from solver.decomposition.standing import Ground, Standing
+from solver.decomposition.zones import Zoned, gathered, shared_out, zoned
+from solver.formulation import MONEY, beside_flows, build_core
+from solver.pricing import Prices, flow_costs, respond
+from solver.problem import Problem
+from solver.result import Decisions, Flows, Solution, Termination
+
+PLAN_ARCS, ROUGH_ARCS = 160_000_000, 50_000_000
+"""Most arcs of the zones on which plans are improved, and of those on which prices are found."""
+STEPS, WARM_STEPS = 150, 60
+LARGE_STEP, SMALL_STEP = 0.6, 0.2
+PRICE_BLOCKS = 1_000
+ROW_DUST = 1e-4
+"""Largest breach of a row, in pupils or GBP m, with which a plan is taken up."""
+
+
+def decompose_large(
+    problem: Problem,
+    budget: Budget,
+    *,
+    known_flows: Sequence[Flows] = (),
+    candidates: Sequence[Decisions] = (),
+    fixed: Decisions | None = None,
+    start: Solution | None = None,
+    run: Run = run_here,
+) -> Solution:
+    """Solve with zones and parts. Arguments as of ``decompose``; ``start`` is an earlier solution whose plan and prices to begin from."""
+    limits = Limits(gap=budget.gap, seconds=budget.seconds, threads=budget.threads, seed=budget.seed)
+    blocks = make_blocks(problem, PRICE_BLOCKS)
+    search = Search(problem, budget, blocks, Master(build_core(problem), blocks, limits))
+    prices = _bound(search, fixed, start)
+    coarse = zoned(problem, _zone_size(problem, PLAN_ARCS))
+    ground = Ground(coarse.problem)
+    pace = Pace(search.left, budget.threads, budget.seed, run, _noter(search))
+    plan = _first_plan(ground, coarse, search, prices, pace, known_flows, candidates, fixed, start)
+    if fixed is None:
+        plan = improved(ground, plan, prices, pace, enough=lambda upper: upper - search.lower <= budget.gap * abs(upper))
+    solution = _solution(search, ground, coarse, plan, prices)
+    search.upper = solution.upper * MONEY
+    search.note("flows")
+    return finished(search, solution)
+
+
+def _bound(search: Search, fixed: Decisions | None, start: Solution | None) -> Prices:
+    """Good prices, and what they prove on all arcs."""
+    problem, budget = search.problem, search.budget
+    rough = zoned(problem, _zone_size(problem, ROUGH_ARCS)).problem
+    begin = None if start is None else start.prices
+    found = ascend(
+        rough,
+        make_blocks(rough, PRICE_BLOCKS),
+        steps=STEPS if begin is None else WARM_STEPS,
+        fixed=fixed,
+        begin=begin,
+        first_step=LARGE_STEP if begin is None else SMALL_STEP,
+        stop=budget.interrupted,
+    ).prices
+    value = float(respond(problem, search.blocks, found).value.sum()) * MONEY
+    search.lower = search.master.core_dual(found, fixed).core_part + value
+    search.note("prices")
+    if fixed is None:
+        search.master.cuts.append(search.master.cut(found, value))
+        search.lower = max(search.lower, options_with_cuts(search).bound)
+        search.note("options")
+    return found
+
+
+def _first_plan(
+    ground: Ground,
+    coarse: Zoned,
+    search: Search,
+    prices: Prices,
+    pace: Pace,
+    known_flows: Sequence[Flows],
+    candidates: Sequence[Decisions],
+    fixed: Decisions | None,
+    start: Solution | None,
+) -> Standing:
+    """The cheapest of the known plans, its flows filled anew. NoPlanError when none fits."""
+    limits = Limits(threads=search.budget.threads, seed=search.budget.seed)
+    flows = [gathered(coarse, known) for known in known_flows]
+    pairs = [(decisions, known) for decisions in ([fixed] if fixed else [no_decisions(ground.problem), *candidates]) for known in flows]
+    if start is not None and fixed is None:
+        pairs.insert(0, (start.decisions, gathered(coarse, start.flows)))
+    plans = [plan for decisions, known in pairs if (plan := ground.settled(decisions, known, limits)) is not None]
+    empty = not flows
+    if empty:
+        for decisions in [fixed] if fixed else [no_decisions(ground.problem), *candidates]:
+            plan = ground.settled(decisions, ground.nowhere(), limits)
+            plans += [] if plan is None else [plan]
+    if not plans:
+        raise NoPlanError("no known choice of options and flows keeps every requirement")
+    if start is not None and fixed is None:
+        return min(plans, key=ground.upper)
+    return min((filled(ground, plan, prices, pace, empty=empty) for plan in plans), key=ground.upper)
+
+
+def _solution(search: Search, ground: Ground, coarse: Zoned, plan: Standing, prices: Prices) -> Solution:
+    """The plan on the problem's own arcs. RuntimeError when it breaks a row: a plan is never taken on trust."""
+    breach = ground.breach(plan)
+    if breach > ROW_DUST:
+        raise RuntimeError(f"the plan breaks a row by {breach:g}")
+    used = plan.flows.amount > 0
+    flows = shared_out(search.problem, coarse, Flows(*(column[used] for column in vars(plan.flows).values())))
+    cost = float(flow_costs(search.problem, flows) @ flows.amount) * MONEY
+    return Solution(
+        termination=Termination.GAP_REACHED,
+        upper=(ground.upper(plan) - plan.flow_cost + cost) / MONEY,
+        lower=search.lower / MONEY,
+        decisions=ground.decisions(plan),
+        flows=flows,
+        beside=beside_flows(ground.core, plan.x),
+        capacity_price=np.maximum(0.0, prices.capacity),
+        prices=prices,
+    )
+
+
+def _zone_size(problem: Problem, most_arcs: int) -> int:
+    """Origins in a zone such that the zones have at most so many arcs."""
+    return max(1, int(np.ceil(problem.arcs / most_arcs)))
+
+
+def _noter(search: Search) -> Callable[[float], None]:
+    def note(upper: float) -> None:
+        search.upper = min(search.upper, upper)
+        search.note("parts")
+
+    return note

@@ -1,0 +1,184 @@
+"""Large-neighbourhood search: better plans part by part, each step feasible and at its true cost.
+
+    fill      with options held, every owner's cells in turn take their cheapest places while they pay for the use of
+              places at the prices, so that the first do not crowd out the rest; then in turn at true cost
+    improve   an owner with its options, then owners with their neighbours, larger groups each time round
+
+Parts that share no row are solved side by side; which ones does not depend on how many machines there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from solver.backends.protocol import Limits, ModelSolution
+from solver.decomposition.parts import Charges, Part, Task, charges, solve_task
+from solver.decomposition.standing import Ground, Standing
+from solver.formulation import MONEY
+from solver.pricing import Prices
+from solver.problem import Bools, Floats, Ints
+
+TOLL = 0.9
+"""Share of the prices that flows pay while places are first filled."""
+FILL_ARCS, IMPROVE_ARCS = 8, 6
+LEAST_SWEEP_GAIN = 3e-4
+"""Share of the cost below which another round of filling is not worth its time."""
+PART_SECONDS, PART_GAP = 30.0, 1e-4
+TOGETHER = 8
+"""Most parts solved side by side."""
+
+Run = Callable[[Sequence[Task]], list[ModelSolution]]
+
+
+def run_here(tasks: Sequence[Task]) -> list[ModelSolution]:
+    """One after the other in this process."""
+    return [solve_task(task) for task in tasks]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long and with what to search."""
+
+    left: Callable[[], float]
+    """Seconds left."""
+    threads: int
+    seed: int
+    run: Run
+    note: Callable[[float], None]
+    """Told the cost of each better plan (in millions)."""
+
+    def limits(self) -> Limits:
+        """Of one part."""
+        return Limits(gap=PART_GAP, seconds=min(PART_SECONDS, max(1.0, self.left())), threads=self.threads, seed=self.seed)
+
+
+def filled(ground: Ground, plan: Standing, prices: Prices, pace: Pace, *, empty: bool) -> Standing:
+    """The plan with its options held and its flows as cheap as owner after owner can make them. ``empty``: nobody is placed yet."""
+    charged = charges(ground.problem, prices)
+    owners = _groups_of_one(ground)
+    if empty:
+        toll = np.zeros(ground.rows)
+        toll[ground.core.capacity_row] = TOLL * prices.capacity * MONEY
+        for batch in _batches(ground, owners):
+            plan = _round(ground, plan, batch, charged, pace, decide=False, toll=toll)
+    before = np.inf
+    while before - ground.upper(plan) > LEAST_SWEEP_GAIN * abs(ground.upper(plan)) and pace.left() > 0:
+        before = ground.upper(plan)
+        for batch in _batches(ground, owners):
+            if pace.left() > 0:
+                plan = _round(ground, plan, batch, charged, pace, decide=False)
+        pace.note(ground.upper(plan))
+    return plan
+
+
+def improved(ground: Ground, plan: Standing, prices: Prices, pace: Pace, *, enough: Callable[[float], bool]) -> Standing:
+    """A plan at most as dear, found part by part until time is up or the cost is ``enough``."""
+    charged = charges(ground.problem, prices)
+    random = np.random.default_rng(pace.seed)
+    near = nearness(ground)
+    size = 1
+    while pace.left() > 0 and not enough(ground.upper(plan)):
+        groups = _groups(ground, near, size, random)
+        before = ground.upper(plan)
+        for batch in _batches(ground, groups):
+            plan = _round(ground, plan, batch, charged, pace, decide=True)
+            pace.note(ground.upper(plan))
+            if pace.left() <= 0 or enough(ground.upper(plan)):
+                return plan
+        if before - ground.upper(plan) <= LEAST_SWEEP_GAIN * abs(before) or size == 1:
+            size = size + 1 if size < len(groups) else 1
+    return plan
+
+
+def _round(
+    ground: Ground, plan: Standing, batch: Sequence[Ints], charged: Charges, pace: Pace, *, decide: bool, toll: Floats | None = None
+) -> Standing:
+    """Solve parts side by side and take up what each found."""
+    each = IMPROVE_ARCS if decide else FILL_ARCS
+    parts = [Part(ground, plan, owners, charged, each=each, decide=decide) for owners in batch]
+    found = pace.run([part.task(pace.limits(), toll) for part in parts])
+    moved = np.zeros(ground.rows, np.bool_)
+    for part, solution in zip(parts, found, strict=True):
+        if moved[part.rows].any():
+            continue
+        after = part.taken_up(plan, solution, always=toll is not None)
+        if after is not plan:
+            moved[part.rows] = True
+            plan = after
+    return plan
+
+
+def nearness(ground: Ground) -> Floats:
+    """(L, L) links from an owner's origins to pools of another: who are neighbours, and how closely."""
+    problem = ground.problem
+    owner = np.repeat(problem.demand.origin_owner, np.diff(problem.links.start))
+    count = len(problem.owners)
+    to = problem.pools.owner[problem.links.pool]
+    known = to >= 0
+    links = np.bincount(owner[known] * count + to[known], minlength=count * count).reshape(count, count)
+    both: Floats = (links + links.T).astype(float)
+    np.fill_diagonal(both, 0.0)
+    return both
+
+
+def _owners(ground: Ground) -> Ints:
+    """Owners who have cells, those of the first world only."""
+    problem = ground.problem
+    present: Ints = np.unique(problem.demand.origin_owner)
+    worlds = 1 if problem.worlds is None else len(problem.worlds.labels)
+    return present[present < len(problem.owners) // worlds]
+
+
+def _copies(ground: Ground, owners: Ints) -> Ints:
+    """These owners in every world."""
+    worlds = ground.problem.worlds
+    return np.asarray(owners) if worlds is None else np.sort(worlds.copies(owners, len(ground.problem.owners)).ravel())
+
+
+def _groups_of_one(ground: Ground) -> list[Ints]:
+    return [_copies(ground, np.array([owner])) for owner in _owners(ground)]
+
+
+def _groups(ground: Ground, near: Floats, size: int, random: np.random.Generator) -> list[Ints]:
+    """Every owner with its nearest neighbours, in random order; groups that come out the same are kept once."""
+    owners = _owners(ground)
+    groups = {tuple(sorted([int(owner), *_nearest_owners(near[owner], owners, size - 1)])) for owner in owners}
+    ordered = sorted(groups)
+    return [_copies(ground, np.array(ordered[n])) for n in random.permutation(len(ordered))]
+
+
+def _nearest_owners(near: Floats, owners: Ints, count: int) -> list[int]:
+    closest = owners[np.argsort(-near[owners], kind="stable")][:count]
+    return [int(owner) for owner in closest if near[owner] > 0]
+
+
+def _batches(ground: Ground, groups: Sequence[Ints]) -> list[list[Ints]]:
+    """Groups in their order, those that reach no common pool side by side."""
+    reached = {int(owner): _reached(ground, int(owner)) for group in groups for owner in group}
+    waiting, batches = list(groups), list[list[Ints]]()
+    while waiting:
+        batch, later = list[Ints](), list[Ints]()
+        taken = np.zeros(len(ground.problem.pools.labels), np.bool_)
+        for group in waiting:
+            pools = np.logical_or.reduce([reached[int(owner)] for owner in group])
+            if len(batch) < TOGETHER and not (taken & pools).any():
+                batch.append(group)
+                taken |= pools
+            else:
+                later.append(group)
+        batches.append(batch)
+        waiting = later
+    return batches
+
+
+def _reached(ground: Ground, owner: int) -> Bools:
+    """(P,) pools within reach of an owner's origins, and its own."""
+    problem = ground.problem
+    result = np.zeros(len(problem.pools.labels), np.bool_)
+    for z in np.nonzero(problem.demand.origin_owner == owner)[0]:
+        result[problem.links.pool[problem.links.start[z] : problem.links.start[z + 1]]] = True
+    result[problem.pools.owner == owner] = True
+    return result

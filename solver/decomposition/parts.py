@@ -1,0 +1,215 @@
+"""One part of a standing plan as an integer programme of its own: the cells of some owners and their options.
+
+All else is held as it stands, so that every row keeps what is left over for the part. The programme holds few arcs (each
+cell's cheapest at good prices, those in use, and waiting), all at their true cost: whatever it finds is feasible for
+the whole problem, and the whole plan's cost falls by exactly what the part saves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from scipy import sparse
+
+from solver.backends.highs import HighsBackend
+from solver.backends.protocol import Limits, ModelSolution
+from solver.decomposition.standing import Ground, Standing
+from solver.formulation import MONEY
+from solver.linear_model import ModelArrays
+from solver.pricing import Arcs, Prices, displacement_share, flow_costs
+from solver.problem import Bools, Floats, Ints, Problem
+from solver.result import Flows
+
+LEAST_GAIN = 1e-9
+"""Share of a part's cost below which a gain is solver's dust."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker needs to solve a part; nothing of it refers to the whole."""
+
+    model: ModelArrays
+    start: Floats
+    relax: bool
+    limits: Limits
+
+
+def solve_task(task: Task) -> ModelSolution:
+    """Solve a part; the same wherever it runs."""
+    return HighsBackend().solve(task.model, task.limits, relax=task.relax, start=task.start)
+
+
+@dataclass(frozen=True)
+class Charges:
+    """What prices add to the arcs."""
+
+    owed: Floats
+    """(C, P, T) for a unit that enters a pool in a period"""
+    paid: Floats
+    """(L, C, T) what displacement pays for it"""
+    share: Floats
+    """(C, P) of the unit that counts for displacement"""
+
+
+def charges(problem: Problem, prices: Prices) -> Charges:
+    """Capacity and displacement prices by arc; quotas and measures only decide, here, which arcs are looked at first."""
+    demand = problem.demand
+    owed: Floats = np.einsum("cvt,pt->cpv", demand.use, prices.capacity, optimize=True)
+    paid: Floats = np.einsum("cvt,lct->lcv", demand.stay, prices.displacement[:, demand.class_family, :], optimize=True)
+    return Charges(owed, paid, displacement_share(problem))
+
+
+def arcs_near(problem: Problem, owners: Ints, charged: Charges, each: int, flows: Flows) -> Arcs:
+    """For each cell of these owners the ``each`` cheapest arcs at prices, its wait, and those of ``flows``, sorted by cell and pool."""
+    demand, pools = problem.demand, len(problem.pools.labels)
+    origins = np.nonzero(np.isin(demand.origin_owner, owners))[0]
+    worth = demand.stay @ problem.weight
+    most = len(origins) * len(demand.classes) * len(problem.periods) * (each + 1)
+    key, cost = np.empty(most, np.int64), np.empty(most)
+    filled = _nearest(
+        origins, demand.origin_owner, demand.entrants, worth, problem.weight, problem.pools.unit_cost * problem.pool_weight,
+        demand.unmet_cost, problem.origin_weight, charged.owed, charged.paid, charged.share,
+        problem.reach.start, problem.reach.pool, problem.reach.journey, each, key, cost,
+    )  # fmt: skip
+    shape = (*demand.entrants.shape, pools + 1)
+    known = np.ravel_multi_index((flows.origin, flows.cls, flows.entry, flows.pool), shape)
+    key, position = np.unique(np.concatenate([key[:filled], known]), return_index=True)
+    costs = np.concatenate([cost[:filled], flow_costs(problem, flows)])[position]
+    origin, cls, entry, pool = np.unravel_index(key, shape)
+    return Arcs(origin, cls, entry, pool, costs)
+
+
+@njit(cache=True)
+def _nearest(  # type: ignore[no-untyped-def]
+    origins, owner, entrants, worth, weight, unit_cost, unmet_cost, origin_weight, owed, paid, share,
+    arc_start, arc_pool, arc_journey, each, key, cost,
+):  # fmt: skip  # pragma: no cover - compiled
+    classes, periods = entrants.shape[1], entrants.shape[2]
+    pools = unit_cost.shape[1]
+    best = np.empty(each)
+    best_arc = np.empty(each, np.int64)
+    filled = 0
+    for z in origins:
+        holder = owner[z]
+        for c in range(classes):
+            began = False
+            for v in range(periods):
+                began |= entrants[z, c, v] > 0
+                if not began:
+                    continue
+                count = 0
+                for a in range(arc_start[c, z], arc_start[c, z + 1]):
+                    p = arc_pool[a]
+                    priced = worth[c, v] * (arc_journey[a] + unit_cost[c, p]) + owed[c, p, v] - share[c, p] * paid[holder, c, v]
+                    if count < each or priced < best[count - 1]:
+                        at = count if count < each else each - 1
+                        while at > 0 and best[at - 1] > priced:
+                            best[at] = best[at - 1]
+                            best_arc[at] = best_arc[at - 1]
+                            at -= 1
+                        best[at] = priced
+                        best_arc[at] = a
+                        count = min(count + 1, each)
+                cell = ((z * classes + c) * periods + v) * (pools + 1)
+                for n in range(count):
+                    a = best_arc[n]
+                    key[filled] = cell + arc_pool[a]
+                    cost[filled] = worth[c, v] * (arc_journey[a] + unit_cost[c, arc_pool[a]])
+                    filled += 1
+                key[filled] = cell + pools
+                cost[filled] = weight[v] * unmet_cost[c] * origin_weight[z]
+                filled += 1
+    return filled
+
+
+class Part:
+    """The programme of some owners' cells and, when ``decide``, their options, all else held."""
+
+    def __init__(self, ground: Ground, plan: Standing, owners: Ints, charged: Charges, *, each: int, decide: bool) -> None:
+        self.ground, self.plan, self.decide = ground, plan, decide
+        self.mine = np.isin(ground.problem.demand.origin_owner[plan.flows.origin], owners)
+        own = Flows(*(column[self.mine] for column in vars(plan.flows).values()))
+        self.arcs = arcs_near(ground.problem, owners, charged, each, own)
+        matrix, cells = ground.entries(self.arcs)
+        self.in_rows = matrix[: ground.rows]
+        self.amount = _amounts(ground.problem, self.arcs, own)
+        free = _free_columns(ground, owners, np.unique(self.in_rows.indices), decide)
+        self.columns = np.nonzero(free)[0]
+        held = ground.arrays.matrix @ np.where(free, 0.0, plan.x) + plan.use - self.in_rows @ self.amount
+        beside = ground.arrays.matrix[:, self.columns]
+        self.rows = np.union1d(beside.indices, self.in_rows.indices)
+        core, rows, count = ground.arrays, self.rows, len(self.arcs.origin)
+        # a row that stands broken by a hair must not make the part infeasible
+        stands = (ground.by_row[rows] @ plan.x + plan.use[rows]) - held[rows]
+        below = sparse.hstack([sparse.csc_matrix((matrix.shape[0] - ground.rows, len(self.columns))), matrix[ground.rows :]])
+        self.model = ModelArrays(
+            cost=np.concatenate([core.cost[self.columns], self.arcs.cost * MONEY]),
+            lower=np.concatenate([core.lower[self.columns], np.zeros(count)]),
+            upper=np.concatenate([core.upper[self.columns], np.full(count, np.inf)]),
+            integer=np.concatenate([core.integer[self.columns], np.zeros(count, np.bool_)]),
+            row_lower=np.concatenate([np.minimum(core.row_lower[rows] - held[rows], stands), cells.row_lower[ground.rows :]]),
+            row_upper=np.concatenate([np.maximum(core.row_upper[rows] - held[rows], stands), cells.row_upper[ground.rows :]]),
+            matrix=sparse.csc_matrix(sparse.vstack([sparse.hstack([beside[rows], self.in_rows[rows]]), below])),
+            offset=0.0,
+        )
+        self.start = np.concatenate([plan.x[self.columns], self.amount])
+
+    def task(self, limits: Limits, toll: Floats | None = None) -> Task:
+        """The programme to solve; ``toll`` (rows of the core,) charges what the flows use, so that others are not crowded out."""
+        model = self.model
+        if toll is not None:
+            cost = model.cost.copy()
+            cost[len(self.columns) :] += self.in_rows.T @ toll
+            model = ModelArrays(**{**vars(model), "cost": cost})
+        return Task(model, self.start, not self.decide, limits)
+
+    def taken_up(self, plan: Standing, found: ModelSolution, *, always: bool = False) -> Standing:
+        """``plan`` with what was found, or ``plan`` itself when that is no better. Nothing in this part's rows may have moved since."""
+        if found.x is None:
+            return plan
+        before, after = float(self.model.cost @ self.start), float(self.model.cost @ found.x)
+        if not always and after >= before - LEAST_GAIN * max(1.0, abs(before)):
+            return plan
+        count = len(self.columns)
+        x = plan.x.copy()
+        x[self.columns] = np.where(self.model.integer[:count] & self.decide, np.round(found.x[:count]), found.x[:count])
+        amount = np.maximum(0.0, found.x[count:])
+        amount = np.where(amount > 1e-9, amount, 0.0)
+        kept = (amount > 0) | (self.arcs.pool == len(self.ground.problem.pools.labels))
+        others = ~np.isin(plan.flows.origin, np.unique(self.arcs.origin))
+        flows = Flows(
+            *(
+                np.concatenate([column[others], new[kept]])
+                for column, new in zip(
+                    vars(plan.flows).values(), (self.arcs.origin, self.arcs.cls, self.arcs.entry, self.arcs.pool, amount), strict=True
+                )
+            )
+        )
+        moved = amount - self.amount
+        return Standing(x, flows, plan.use + self.in_rows @ moved, plan.flow_cost + float(self.arcs.cost @ moved) * MONEY)
+
+
+def _amounts(problem: Problem, arcs: Arcs, flows: Flows) -> Floats:
+    """Amount on each arc; arcs are sorted by cell and pool and hold those of the flows."""
+    shape = (*problem.demand.entrants.shape, len(problem.pools.labels) + 1)
+    key = np.ravel_multi_index((arcs.origin, arcs.cls, arcs.entry, arcs.pool), shape)
+    position = np.searchsorted(key, np.ravel_multi_index((flows.origin, flows.cls, flows.entry, flows.pool), shape))
+    return np.bincount(position, flows.amount, len(key)).astype(np.float64)
+
+
+def _free_columns(ground: Ground, owners: Ints, touched: Ints, decide: bool) -> Bools:
+    """Options of the owners, what stands beside the rows that they and the flows touch, and the purses they pay from."""
+    owner = ground.decision_owner
+    free = np.isin(owner, owners) & decide
+    rows = np.zeros(ground.rows, np.bool_)
+    rows[touched] = True
+    rows[ground.arrays.matrix[:, np.nonzero(free)[0]].indices] = True
+    beside = np.zeros(ground.columns, np.bool_)
+    beside[ground.by_row[np.nonzero(rows)[0]].indices] = True
+    is_money, purse_of_column, purse_of_row = ground.purses
+    free |= beside & (owner < 0) & ~is_money
+    if decide:
+        free |= is_money & np.isin(purse_of_column, purse_of_row[rows])
+    return free

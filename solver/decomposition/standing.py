@@ -1,0 +1,147 @@
+"""A plan of a large problem as it stands: the core's columns, the flows, and what the flows add to the core's rows.
+
+Every row and bound of the whole model can be checked on it at any time, and its cost is the model's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+
+from solver.backends.highs import HighsBackend
+from solver.backends.protocol import Limits
+from solver.direct import place_entrants
+from solver.formulation import MONEY, Core, build_core
+from solver.linear_model import LinearModel, ModelArrays
+from solver.pricing import Arcs, deciding, flow_costs
+from solver.problem import Bools, Floats, Ints, Problem
+from solver.result import Decisions, Flows
+
+ROW_DUST = 1e-6
+"""Breach of a row that flows known to a millionth of a unit may bring along."""
+MONEY_COLUMNS = ("payment", "carried", "returned", "transfer")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A plan. Money in millions."""
+
+    x: Floats
+    """(columns of the core,)"""
+    flows: Flows
+    use: Floats
+    """(rows of the core,) what the flows add."""
+    flow_cost: float
+
+
+class Ground:
+    """What all plans of one problem have in common."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.core: Core = build_core(problem)
+        self.arrays: ModelArrays = self.core.model.arrays()
+        self.rows, self.columns = self.core.model.row_count, self.core.model.column_count
+        self.by_row = sparse.csr_matrix(self.arrays.matrix)
+
+    def upper(self, plan: Standing) -> float:
+        """Cost of a plan in millions."""
+        return float(self.arrays.cost @ plan.x) + self.arrays.offset + plan.flow_cost
+
+    def breach(self, plan: Standing) -> float:
+        """Largest breach of any row or bound."""
+        activity = self.arrays.matrix @ plan.x + plan.use
+        rows = np.maximum(self.arrays.row_lower - activity, activity - self.arrays.row_upper)
+        columns = np.maximum(self.arrays.lower - plan.x, plan.x - self.arrays.upper)
+        return float(max(rows.max(initial=0.0), columns.max(initial=0.0)))
+
+    def standing(self, x: Floats, flows: Flows) -> Standing:
+        """A plan from its columns and flows. ValueError when a flow has no arc."""
+        flows = self._with_waits(flows)
+        cost = flow_costs(self.problem, flows)
+        matrix, _ = self.entries(Arcs(flows.origin, flows.cls, flows.entry, flows.pool, cost))
+        return Standing(x, flows, matrix[: self.rows] @ flows.amount, float(cost @ flows.amount) * MONEY)
+
+    def _with_waits(self, flows: Flows) -> Flows:
+        """The flows with a row, be it 0, for the wait of every cell."""
+        pools = len(self.problem.pools.labels)
+        z, c, v = np.nonzero(deciding(self.problem))
+        shape = self.problem.demand.entrants.shape
+        waits = flows.pool == pools
+        known = np.ravel_multi_index((flows.origin[waits], flows.cls[waits], flows.entry[waits]), shape)
+        new = ~np.isin(np.ravel_multi_index((z, c, v), shape), known)
+        return Flows(
+            np.concatenate([flows.origin, z[new]]),
+            np.concatenate([flows.cls, c[new]]),
+            np.concatenate([flows.entry, v[new]]),
+            np.concatenate([flows.pool, np.full(int(new.sum()), pools)]),
+            np.concatenate([flows.amount, np.zeros(int(new.sum()))]),
+        )
+
+    def settled(self, decisions: Decisions, flows: Flows, limits: Limits) -> Standing | None:
+        """A plan from decisions and flows, all else at its best; None when they do not go together."""
+        blank = self.standing(np.zeros(self.columns), flows)
+        lower, upper = self.arrays.lower.copy(), self.arrays.upper.copy()
+        columns, values = self.decision_values(decisions)
+        lower[columns] = upper[columns] = values
+        left = replace(
+            self.arrays,
+            lower=lower,
+            upper=upper,
+            row_lower=self.arrays.row_lower - blank.use - ROW_DUST,
+            row_upper=self.arrays.row_upper - blank.use + ROW_DUST,
+        )
+        solved = HighsBackend().solve(left, limits, relax=True)
+        return None if solved.x is None else replace(blank, x=solved.x)
+
+    def nowhere(self) -> Flows:
+        """Nobody is placed: all who enter wait to the end."""
+        demand = self.problem.demand
+        amount = demand.entrants.copy()
+        for v in range(1, amount.shape[2]):
+            amount[:, :, v] += amount[:, :, v - 1] * demand.survival
+        origin, cls, entry = np.nonzero(deciding(self.problem))
+        return Flows(origin, cls, entry, np.full(len(origin), len(self.problem.pools.labels)), amount[origin, cls, entry])
+
+    def entries(self, arcs: Arcs) -> tuple[sparse.csc_matrix, ModelArrays]:
+        """Entries of arcs in the core's rows and, below, in rows of their own, one for each cell. Each cell has its wait."""
+        model = LinearModel(row_count=self.rows, row_lower=[np.zeros(self.rows)], row_upper=[np.zeros(self.rows)])
+        place_entrants(replace(self.core, model=model), arcs)
+        arrays = model.arrays()
+        return arrays.matrix, arrays
+
+    def decisions(self, plan: Standing) -> Decisions:
+        """The whole decisions of a plan."""
+        whole = np.round(plan.x).astype(np.int64)
+        stage = self.core.stage
+        return Decisions(whole[self.core.start], whole[self.core.modules], np.where(stage >= 0, whole[np.maximum(stage, 0)], 0))
+
+    def decision_values(self, decisions: Decisions) -> tuple[Ints, Floats]:
+        """Columns of the decisions and their values."""
+        staged = self.core.stage >= 0
+        columns = np.concatenate([self.core.start, self.core.modules, self.core.stage[staged]])
+        return columns, np.concatenate([decisions.start, decisions.modules, decisions.stage[staged]]).astype(float)
+
+    @cached_property
+    def decision_owner(self) -> Ints:
+        """(columns,) owner of each decision column; -1 for the others."""
+        options, core = self.problem.options, self.core
+        owner = options.owner[options.start_option]
+        staged = core.stage >= 0
+        result = np.full(self.columns, -1)
+        result[core.start], result[core.modules], result[core.stage[staged]] = owner, owner, owner[staged]
+        return result
+
+    @cached_property
+    def purses(self) -> tuple[Bools, Ints, Ints]:
+        """Which columns are money, and the purse of each column and row: what money links has one number."""
+        is_money = np.zeros(self.columns, np.bool_)
+        for name in MONEY_COLUMNS:
+            is_money[self.core.model.columns.get(name, slice(0, 0))] = True
+        pattern = abs(self.arrays.matrix) @ sparse.diags(is_money.astype(float))
+        _, label = connected_components(sparse.bmat([[None, pattern], [pattern.T, None]]), directed=False)
+        return is_money, label[self.rows :].astype(np.int64), label[: self.rows].astype(np.int64)

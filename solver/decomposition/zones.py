@@ -1,0 +1,121 @@
+"""A coarser copy of a problem: neighbouring origins of one owner act as one.
+
+Good prices and good options are found on the copy at a fraction of the cost; bound and plan are then those of the
+problem itself: prices are evaluated on all its arcs, and a zone's flows are shared out to its origins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from solver.problem import Floats, Ints, Links, Problem
+from solver.result import Flows
+
+
+@dataclass(frozen=True)
+class Zoned:
+    """The coarse problem and where its origins come from."""
+
+    problem: Problem
+    zone: Ints
+    """(Z,) zone of each origin of the fine problem."""
+
+
+def zoned(problem: Problem, size: int) -> Zoned:
+    """Zones of about ``size`` consecutive origins of one owner; measures keep every origin apart.
+
+    A zone reaches a pool when all its origins with demand do; its journey costs their mean by demand, its minutes are the
+    longest. So a zone's flow, shared out to its origins, is feasible in the fine problem and costs no more there.
+    """
+    if size <= 1 or problem.measures is not None:
+        return Zoned(problem, np.arange(len(problem.demand.origins)))
+    zone = _zones(problem, size)
+    demand = problem.demand
+    entrants = np.zeros((int(zone.max()) + 1, *demand.entrants.shape[1:]))
+    np.add.at(entrants, zone, demand.entrants)
+    first = np.unique(zone, return_index=True)[1]
+    coarse = replace(
+        demand, origins=tuple(demand.origins[z] for z in first), origin_owner=demand.origin_owner[first], entrants=entrants
+    )  # fmt: skip
+    return Zoned(replace(problem, demand=coarse, links=_links(problem, zone, len(entrants))), zone)
+
+
+def _zones(problem: Problem, size: int) -> Ints:
+    owner = problem.demand.origin_owner
+    zone = np.zeros(len(owner), np.int64)
+    count = 0
+    for holder in range(len(problem.owners)):
+        mine = np.nonzero(owner == holder)[0]
+        for part in np.array_split(mine, max(1, round(len(mine) / size))):
+            if len(part):
+                zone[part] = count
+                count += 1
+    order = np.unique(zone, return_index=True)[1]  # by first origin, so that worlds stay laid out one after the other
+    rank = np.empty(count, np.int64)
+    rank[np.argsort(order, kind="stable")] = np.arange(count)
+    renumbered: Ints = rank[zone]
+    return renumbered
+
+
+def _links(problem: Problem, zone: Ints, count: int) -> Links:
+    """Links that all origins with demand of a zone share."""
+    links, pools = problem.links, len(problem.pools.labels)
+    weight: Floats = problem.demand.entrants.sum(axis=(1, 2))
+    present = weight > 0
+    share = weight / np.where(present, np.bincount(zone, weight, count)[zone], 1.0)
+    members = np.bincount(zone[present], minlength=count)
+    origin = np.repeat(np.arange(len(zone)), np.diff(links.start))
+    keep = present[origin]
+    key = zone[origin[keep]] * pools + links.pool[keep]
+    order = np.argsort(key, kind="stable")
+    key = key[order]
+    edge = np.nonzero(np.diff(key, prepend=-1))[0]
+    if not len(edge):
+        return replace(
+            links, start=np.zeros(count + 1, np.int64), pool=links.pool[:0], cost=links.cost[:0], minutes=links.minutes[:0]
+        )  # fmt: skip
+    common = np.diff(np.append(edge, len(key))) == members[key[edge] // pools]
+    cost = np.add.reduceat((links.cost[keep] * share[origin[keep]])[order], edge)[common]
+    minutes = np.maximum.reduceat(links.minutes[keep][order], edge)[common]
+    pair = key[edge][common]
+    start = np.searchsorted(pair // pools, np.arange(count + 1)).astype(np.int64)
+    return replace(links, start=start, pool=pair % pools, cost=cost, minutes=minutes)
+
+
+def shared_out(fine: Problem, coarse: Zoned, flows: Flows) -> Flows:
+    """Flows of zones as flows of their origins: all who are at an origin, also who wait, go where its zone goes, in its shares."""
+    demand, unmet = fine.demand, len(fine.pools.labels)
+    by_zone = np.argsort(coarse.zone, kind="stable")
+    first = np.searchsorted(coarse.zone[by_zone], np.arange(len(coarse.problem.demand.origins) + 1))
+    waiting = np.zeros(demand.entrants.shape[:2])
+    parts: list[tuple[Ints, Ints, Ints, Ints, Floats]] = []
+    for v in range(demand.entrants.shape[2]):
+        here = np.nonzero(flows.entry == v)[0]
+        present = demand.entrants[:, :, v] + waiting
+        total = np.zeros((len(first) - 1, present.shape[1]))
+        np.add.at(total, coarse.zone, present)
+        counts = first[flows.origin[here] + 1] - first[flows.origin[here]]
+        row = np.repeat(here, counts)
+        origin = by_zone[first[flows.origin[row]] + np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)]
+        cls, pool = flows.cls[row], flows.pool[row]
+        whole = total[flows.origin[row], cls]
+        amount = flows.amount[row] * present[origin, cls] / np.where(whole > 0, whole, 1.0)
+        keep = amount > 0
+        parts.append((origin[keep], cls[keep], np.full(int(keep.sum()), v), pool[keep], amount[keep]))
+        waits = keep & (pool == unmet)
+        waiting = np.zeros_like(waiting)
+        np.add.at(waiting, (origin[waits], cls[waits]), amount[waits] * demand.survival[cls[waits]])
+    return Flows(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def gathered(coarse: Zoned, flows: Flows) -> Flows:
+    """Flows of origins as flows of their zones."""
+    pools, demand = len(coarse.problem.pools.labels), coarse.problem.demand
+    shape = (*demand.entrants.shape, pools + 1)
+    key, position = np.unique(
+        np.ravel_multi_index((coarse.zone[flows.origin], flows.cls, flows.entry, flows.pool), shape), return_inverse=True
+    )
+    origin, cls, entry, pool = np.unravel_index(key, shape)
+    return Flows(origin, cls, entry, pool, np.bincount(position, flows.amount, len(key)).astype(np.float64))
