@@ -1,7 +1,7 @@
 # Everything a planner or a developer runs. Needs Python 3.11 to 3.13 and make; all else goes into .venv in this folder.
 
 .DEFAULT_GOAL := help
-.PHONY: help plan partnership england pack packs travel forecast backtest bench test lint types layers web docs lock clean
+.PHONY: help plan serve partnership england pack packs travel forecast backtest bench test lint types layers web docs lock clean
 
 # The first interpreter that starts and is new enough; override with PYTHON=/path/to/python3.
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
@@ -44,6 +44,10 @@ packs: $(READY) web ## Meeting packs of England's nine partnerships and nine reg
 	else echo "No plan of England in $(or $(OUT),out/england)/plan, so no packs. Make one: make england, then" \
 	  "$(BIN)/sufficiency plan $(or $(OUT),out/england)/case --out $(or $(OUT),out/england)/plan"; fi
 
+# HOST counts only where it is given to make: many shells set a variable of that name.
+serve: $(READY) web ## Start the service at http://127.0.0.1:8000 [HOST= PORT=]
+	$(BIN)/python -m api $(if $(filter command line,$(origin HOST)),--host "$(HOST)") $(if $(PORT),--port "$(PORT)")
+
 travel: $(READY) $(if $(filter $(FICTIONAL),$(CASE)),$(FICTIONAL)/case.toml) ## Journeys of a case along real roads [ROADS=file.osm.pbf CASE= OUT=out/travel.parquet CACHE= DASK=local]
 	$(BIN)/sufficiency travel --case "$(CASE)" $(if $(ROADS),--roads "$(ROADS)") $(if $(CACHE),--cache "$(CACHE)") $(if $(DASK),--dask "$(DASK)") --out "$(or $(OUT),out/travel.parquet)"
 
@@ -71,6 +75,7 @@ layers: $(READY) ## Which part may import which (import-linter)
 
 docs: $(READY) ## Write docs/data-dictionary.md and docs/assumptions.md anew
 	$(BIN)/python -m sufficiency.tables.dictionary --out docs
+	$(BIN)/python -m api.describe
 
 lock: $(READY) ## Pin the environment anew after a change of dependencies in pyproject.toml
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra dev pyproject.toml -o requirements.lock

@@ -13,6 +13,7 @@ from api.auth import routes as access
 from api.auth.install import install as install_auth
 from api.jobs.supervisor import Supervisor
 from api.observe import Metrics, Observed, configure_logs
+from api.openapi import describe, operation_id
 from api.routes import (
     assumptions,
     batches,
@@ -63,6 +64,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,  # their pages load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=operation_id,
         lifespan=_lifespan(store, supervisor),
     )
     app.state.settings, app.state.store, app.state.supervisor, app.state.metrics = settings, store, supervisor, Metrics(store)
@@ -71,6 +73,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(page.page)
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
+    describe(app)
     install_auth(app, settings, store)
     app.add_middleware(Observed, metrics=app.state.metrics)
     return app

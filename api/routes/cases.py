@@ -104,6 +104,18 @@ class BuiltIn(Strict):
     partnership: str | None = Field(None, max_length=100)
 
 
+class CaseUpload(Strict):
+    """A case as files."""
+
+    file: list[bytes] = Field(
+        min_length=1,
+        max_length=MOST_FILES,
+        description="One zip of a case folder, or its files one by one (case.toml, CSV, Parquet, areas.gpkg)",
+        json_schema_extra={"items": {"type": "string", "format": "binary"}},
+    )
+    partnership: str | None = Field(None, max_length=100, description="Partnership that sees its aggregates")
+
+
 @dataclass(frozen=True)
 class Upload:
     """What was sent: files, or the name of a case that comes with the program."""
@@ -142,25 +154,12 @@ UPLOAD_BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
         "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "title": "CaseUpload",
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {
-                        "file": {
-                            "type": "array",
-                            "items": {"type": "string", "format": "binary"},
-                            "description": "One zip of a case folder, or its files one by one (case.toml, CSV, Parquet, areas.gpkg)",
-                        },
-                        "partnership": {"type": "string", "maxLength": 100},
-                    },
-                }
-            },
-            "application/json": {"schema": BuiltIn.model_json_schema(), "example": {"builtin": "fictional"}},
+            "multipart/form-data": {"schema": {"$ref": "#/components/schemas/CaseUpload"}},
+            "application/json": {"schema": {"$ref": "#/components/schemas/BuiltIn"}, "example": {"builtin": "fictional"}},
         },
     }
 }
+"""The two bodies that ``upload`` reads."""
 
 
 @router.post(
