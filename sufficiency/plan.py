@@ -22,6 +22,10 @@ class PlanTables:
     travel: pd.DataFrame
     access: pd.DataFrame
     costs: pd.DataFrame
+    limits: pd.DataFrame
+    transfers: pd.DataFrame
+    ledger: pd.DataFrame
+    high_needs_block: pd.DataFrame
 
 
 @dataclass(frozen=True)

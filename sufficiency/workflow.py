@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from solver.decomposition.master import no_decisions
+from solver.problem import Problem
 from solver.result import Decisions, Progress, Solution
 from solver.rules import cheapest_first
 from solver.solve import SolveOptions, solve
 from sufficiency.case import Case
-from sufficiency.formulate import Formulation, formulate, with_floor
+from sufficiency.formulate import Formulation, formulate, outside_optimisation, with_floor
 from sufficiency.plan import Plan, PlanTables
-from sufficiency.request import PlanRequest
+from sufficiency.request import PlanRequest, checked_request
 from sufficiency.results import plan_tables
+from sufficiency.suitability import versions
 from sufficiency.tables.problems import InputError, InputProblem
 from sufficiency.terms import INDEPENDENT_KINDS
 
@@ -76,7 +78,8 @@ def as_planned(case: Case, plan_folder: Path) -> Case:
         remedy = "Give the folder that `sufficiency plan` wrote."
         raise InputError([InputProblem(str(plan_folder), "not a plan folder: plan.json is missing", remedy)]) from error
     assumptions = case.assumptions.override(summary["assumptions_changed"], "the plan", "plan.json")
-    return replace(case, assumptions=assumptions, academic_years=tuple(summary["academic_years"]))
+    case = replace(case, academic_years=tuple(summary["academic_years"]))
+    return replace(checked_request(summary.get("request", {}), "plan.json").applied_to(case), assumptions=assumptions)
 
 
 def _solve_worlds(
@@ -88,17 +91,20 @@ def _solve_worlds(
 ) -> tuple[Formulation, _Worlds]:
     how = _options(request, say, interrupted)
     say("Counterfactual: committed projects only")
-    committed = no_decisions(formulation.problem)
-    counterfactual = solve(formulation.problem, how, fixed=committed)
+    counterfactual = solve(_unasked(formulation.problem), how, fixed=no_decisions(formulation.problem))
     formulation = with_floor(formulation, counterfactual.flows)
     say("Rule: cheapest GBP per place first")
     decisions = cheapest_first(formulation.problem)
     rule = _held(formulation, counterfactual, decisions, how)
     say("Plan")
     searching = _options(request, say, interrupted, watch)
-    plan = solve(formulation.problem, searching, known_flows=[counterfactual.flows], candidates=[decisions])
-    # the plan is never worse than what is known without it
-    for known in (rule, counterfactual):
+    asked = formulation.problem is not _unasked(formulation.problem)
+    plan = solve(formulation.problem, searching, known_flows=[counterfactual.flows], candidates=[] if asked else [decisions])
+    if not math.isfinite(plan.upper):
+        remedy = "Remove a pin, raise a budget, or lower a least share: together they can't be kept."
+        raise InputError([InputProblem("request", "no plan keeps all that is asked for", remedy)])
+    # the plan is never worse than what is known without it, where that keeps what is asked for
+    for known in () if asked else (rule, counterfactual):
         if known.upper <= plan.upper:
             plan = replace(known, lower=min(plan.lower, known.upper), termination=plan.termination, log=plan.log)
     # one that builds nothing is the counterfactual, not the same flows to within the slack of the floor
@@ -107,11 +113,18 @@ def _solve_worlds(
     return formulation, _Worlds(counterfactual, rule, plan)
 
 
+def _unasked(problem: Problem) -> Problem:
+    """The problem without what is asked of projects (pins, crews, least shares): the counterfactual and the rule know nothing of it."""
+    if problem.pins is None and problem.crews is None and problem.shares is None:
+        return problem
+    return replace(problem, pins=None, crews=None, shares=None)
+
+
 def _held(formulation: Formulation, counterfactual: Solution, decisions: Decisions, how: SolveOptions) -> Solution:
     """The cost of given options, or the counterfactual itself when they are its own."""
     if _same(decisions, counterfactual.decisions):
         return counterfactual
-    return solve(formulation.problem, how, known_flows=[counterfactual.flows], fixed=decisions)
+    return solve(_unasked(formulation.problem), how, known_flows=[counterfactual.flows], fixed=decisions)
 
 
 def _same(first: Decisions, second: Decisions) -> bool:
@@ -180,7 +193,7 @@ def _saving_with(formulation: Formulation, worlds: _Worlds, overrides: dict[str,
 
 def _saving(other: Formulation, counterfactual: Solution | None, worlds: _Worlds, how: SolveOptions) -> dict[str, float]:
     """What the plan's projects save in another formulation; its counterfactual is solved unless it is known."""
-    counterfactual = counterfactual or solve(other.problem, how, fixed=no_decisions(other.problem))
+    counterfactual = counterfactual or solve(_unasked(other.problem), how, fixed=no_decisions(other.problem))
     other = with_floor(other, counterfactual.flows)
     held = _held(other, counterfactual, worlds.plan.decisions, how)
     return {"saving_gbp": counterfactual.upper - held.upper}
@@ -201,7 +214,6 @@ def _summary(
     """What plan.json holds. Costs are those of the tables, so that anyone can add them up."""
     objective, without, by_rule = (_objective(tables) for tables in (plan, counterfactual, rule))
     bound = worlds.plan.lower
-    new = plan.projects[plan.projects["decision"] == "open"]
     return {
         "case": case.name,
         "programme": case.programme,
@@ -219,12 +231,17 @@ def _summary(
         "rule_gbp": by_rule,
         "rule_saving_gbp": without - by_rule,
         "capital_gbp": float(plan.projects["capital_gbp"].sum()),
-        "new_places": float(new.loc[new["effect"] != "improve", "places"].sum()),
+        **_places_opened(case, plan),
         "independent_avoided": _difference(counterfactual, plan),
         "independent_avoided_gbp": _independent_gbp(counterfactual, plan),
         "unmet": _by_year(plan.needs, ["unmet"], case),
         "unmet_without": _by_year(counterfactual.needs, ["unmet"], case),
         "latent": _by_year(plan.needs, ["latent"], case),
+        "kept_out_of_demand": dict(zip(case.academic_years, formulation.demand.reduced.sum(axis=(0, 1)).tolist(), strict=True)),
+        "outside_optimisation": outside_optimisation(case.projects),
+        "perspective": case.perspective,
+        "suitability": versions(case)[-1],
+        "request": request.changes(),
         "sensitivity": sensitivity,
         "size": formulation.problem.size(),
         "travel_source": "road" if (case.travel["status"] == "road").any() else str(case.travel["status"].mode().get(0, "none")),
@@ -238,6 +255,14 @@ def _summary(
         "inputs": inputs,
         "version": version("sufficiency"),
     }
+
+
+def _places_opened(case: Case, plan: PlanTables) -> dict[str, float]:
+    """Places that chosen projects open, those that they take away from other pools, and what is left."""
+    new = plan.projects[(plan.projects["decision"] == "open") & ~plan.projects["effect"].isin(["improve", "grant"])]
+    taken = case.projects.set_index("project_id")["places_removed"].reindex(new.loc[new["stage"] == 1, "project_id"])
+    opened, removed = float(new["places"].sum()), float(taken.sum())
+    return {"places_opened": opened, "places_removed": removed, "new_places": opened - removed}
 
 
 class _Clock:

@@ -19,11 +19,12 @@ from fixtures.tiny import COUNCIL, INDEPENDENT, NORTH, SOUTH, STATE, UNLOCATED, 
 from sufficiency.audit import AuditReport, audit_plan, write_audit
 from sufficiency.audit.codes import BANDS, GROUPS, PHASE_CODES
 from sufficiency.audit.expected import expected
-from sufficiency.case import Case, case_hashes, save_case
+from sufficiency.case import Case, case_hashes, save_case, validated
 from sufficiency.outputs.csvw import read_plan_table, write_table
 from sufficiency.outputs.folder import SUBFOLDERS
 from sufficiency.plan import PlanTables
 from sufficiency.tables.plan_schemas import PLAN_SCHEMAS
+from sufficiency.tables.schemas import SCHEMAS
 
 YEARS = ("2022/23", "2023/24", "2024/25")
 KIND = {
@@ -59,7 +60,8 @@ DEMAND = (320.0, 360.0, 400.0)
 def frame(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Rows in the columns and types of a result table."""
     schema = PLAN_SCHEMAS[name].to_schema()
-    table = pd.DataFrame(rows, columns=list(schema.columns))
+    usual = {column: about.metadata["default"] for column, about in schema.columns.items() if about.metadata["default"] is not None}
+    table = pd.DataFrame(rows, columns=list(schema.columns)).fillna(usual)
     return schema.validate(table.astype({column: str(about.dtype) for column, about in schema.columns.items()}))
 
 
@@ -106,7 +108,16 @@ def world(built: str | None, entrants: dict[str, tuple[int, ...]]) -> PlanTables
         ]
     spent = CAPITAL.get(built or "", 0.0)
     costs.append({"item": "capital", "year": "2022-23", "gbp": spent, "present_value_gbp": spent, "is_cash": True, "in_objective": True})
-    cash = {"carried_in_gbp": 0, "allocated_gbp": 1e7, "spent_gbp": spent, "returned_gbp": 1e7 - spent, "carried_out_gbp": 0}
+    cash = {
+        "carried_in_gbp": 0,
+        "allocated_gbp": 1e7,
+        "granted_gbp": 0,
+        "transferred_in_gbp": 0,
+        "transferred_out_gbp": 0,
+        "spent_gbp": spent,
+        "returned_gbp": 1e7 - spent,
+        "carried_out_gbp": 0,
+    }
     return PlanTables(
         projects=frame("projects", [opening(built)] if built else []),
         places=frame("places", places),
@@ -118,6 +129,10 @@ def world(built: str | None, entrants: dict[str, tuple[int, ...]]) -> PlanTables
         travel=frame("travel", travel),
         access=frame("access", access),
         costs=frame("costs", costs),
+        limits=frame("limits", []),
+        transfers=frame("transfers", []),
+        ledger=frame("ledger", []),
+        high_needs_block=frame("high_needs_block", block(pupils)),
     )
 
 
@@ -132,6 +147,20 @@ def journeys(pupils: dict[tuple[str, str], float]) -> dict[str, float]:
         "p90_min": each[int(len(each) * 0.9) - 1],
     }
     return figures | {"over_45_min": 0, "over_75_min": 0, "mean_km": each.mean() / 2, "travel_gbp": 0}
+
+
+def block(pupils: dict[str, tuple[int, ...]]) -> list[dict[str, Any]]:
+    """Rows of high_needs_block.csv: five twelfths of the academic year before and seven of this one; no block is entered."""
+    state = [200.0] + [float(sum(pupils[pool][t] for pool in pupils if KIND[pool] == "state_special")) for t in range(3)]
+    fees = [100 * 60_000.0] + [60_000.0 * pupils[INDEPENDENT][t] + 90_000.0 * pupils[UNLOCATED][t] for t in range(3)]
+    rows = []
+    for t, year in enumerate(("2022-23", "2023-24", "2024-25")):
+        in_state, in_others = (5 / 12 * each[t] + 7 / 12 * each[t + 1] for each in (state, fees))
+        parts = {"place_funding_gbp": 10_000 * in_state, "top_up_gbp": 10_000 * in_state, "fees_gbp": in_others}
+        none = dict.fromkeys(("from_mainstream_gbp", "import_export_gbp", "other_spend_gbp"), 0.0)
+        total = {"council_code": COUNCIL, "financial_year": year, "spend_gbp": sum(parts.values())}
+        rows.append(total | parts | none)
+    return rows
 
 
 def opening(project: str) -> dict[str, Any]:
@@ -152,6 +181,7 @@ SUMMARY = {
     "termination": "optimal", "scenario": "central", "price_base": "2024-25", "notes": [],
     "counterfactual_gbp": 46_200_000.0, "objective_gbp": 42_850_000.0, "saving_gbp": 3_350_000.0, "cash_saving_gbp": 3_350_000.0,
     "rule_gbp": 43_900_000.0, "rule_saving_gbp": 2_300_000.0, "capital_gbp": 9_000_000.0, "new_places": 100.0,
+    "places_opened": 100.0, "places_removed": 0.0,
     "bound_gbp": 42_000_000.0, "gap_of_cost": 0.85 / 42.85, "gap_of_saving": 0.85 / 4.2,
     "independent_avoided": {"2022/23": 0.0, "2023/24": 100.0, "2024/25": 100.0}, "unmet": dict.fromkeys(YEARS, 0.0),
 }  # fmt: skip
@@ -294,6 +324,22 @@ def of_fund(**columns: Any) -> Callable[[Case], Case]:
     return edit("funds", "fund_id", "HIGH-NEEDS", **columns)
 
 
+def pin(project: str, wish: str, **values: Any) -> Callable[[Case], Case]:
+    return lambda case: replace(case, pins=rows_of("pins", project_id=project, wish=wish, **values))
+
+
+def rows_of(name_of_table: str, /, **values: Any) -> pd.DataFrame:
+    """One row of a table of the case."""
+    return validated(name_of_table, pd.DataFrame([values]).reindex(columns=list(SCHEMAS[name_of_table].to_schema().columns)))
+
+
+BORDER = {"home_council": COUNCIL, "provider_council": "F06000010", "sector": "state", "academic_year": "2022/23"}
+OUTREACH = rows_of(
+    "reductions", reduction_id="R", name="Outreach", council_code=COUNCIL, need_group="ASD", phases="SEC", first_year="2023/24",
+    capacity=20.0, elasticity=0.5, most_share=0.5, gbp_per_year=0.0,
+)  # fmt: skip
+
+
 # A case that no longer allows what the plan does is as good a break as a plan that does what the case never allowed.
 BREAKS = {
     "a row twice": Break({"A01"}, {"costs": lambda table: pd.concat([table, table.tail(1).assign(gbp=0.0, present_value_gbp=0.0)])}),
@@ -360,6 +406,56 @@ BREAKS = {
         {"A33"}, {"funding": both(put("carried_out_gbp", 1e6), put("returned_gbp", -1e6))}, case=of_fund(carry_forward_share=0.0999)
     ),
     "GBP 1 more than allocated": Break({"A34"}, {"funding": both(put("allocated_gbp", 1), put("returned_gbp", 1))}),
+    "a pin forgotten": Break({"A28"}, case=pin("A", "must")),
+    "a pin against it": Break({"A28"}, case=pin("B", "must_not")),
+    "earlier than the pin": Break({"A28"}, case=pin("B", "not_before", year="2024/25")),
+    "later than the pin": Break({"A28"}, case=pin("B", "must", year="2021-22")),
+    "smaller than the pin": Break({"A28"}, case=pin("B", "at_least", places=101.0)),
+    "half of a bundle": Break({"A28"}, case=lambda case: replace(case, projects=case.projects.assign(bundle="both"))),
+    "too soon after its prerequisite": Break({"A25", "A30"}, A_AND_B, case=of_b(prerequisite="A", prerequisite_lag_years=1), only=False),
+    "more than the council can build": Break({"A29"}, case=edit("councils", "council_code", COUNCIL, most_building=0.0)),
+    "a least share missed": Break(
+        {"A36"}, case=lambda case: replace(case, shares=rows_of("shares", label="AP", kinds="new_ap", share=0.1))
+    ),
+    "money moved without leave": Break(
+        {"A35"},
+        {
+            "funding": both(put("transferred_in_gbp", 100), put("transferred_out_gbp", 100)),
+            "transfers": add("transfers", from_fund="HIGH-NEEDS", to_fund="HIGH-NEEDS", financial_year="2022-23", amount_gbp=100.0),
+        },
+    ),
+    "a grant that is not in the fund": Break({"A35"}, case=of_b(grant_fund="HIGH-NEEDS", grant_places=10.0, grant_gbp_per_place=50_000.0)),
+    "places half open": Break({"A12", "A13", "A40"}, case=of_b(ramp_up="0.5"), only=False),
+    "places that have expired": Break({"A12", "A13"}, case=of_b(expires_after_years=1.0), only=False),
+    "fuller than planned": Break({"A12", "A13"}, case=of_b(most_use_share=0.9), only=False),
+    "places lost while it was built": Break({"A12"}, case=of_b(from_pool_id=STATE, disruption_places=10.0, disruption_years=1), only=False),
+    "prices that rise": Break({"A27", "A30"}, case=assume(capital__inflation_per_year=0.1), only=False),
+    "prices of England": Break(
+        {"A27", "A30"},
+        case=lambda case: of_b(price_area="England")(edit("councils", "council_code", COUNCIL, region_name="London")(case)),
+        only=False,
+    ),
+    "least use missed": Break({"A60"}, case=of_b(viable_pupils=120.0), only=False),
+    "a cap across borders": Break(
+        {"A60"},
+        case=lambda case: replace(
+            two_councils(case), borders=rows_of("borders", home_council="F06000010", provider_council=COUNCIL, most_pupils=10.0)
+        ),
+        only=False,
+    ),
+    "an equity floor": Break(
+        {"A60"}, case=lambda case: replace(case, equity=rows_of("equity", by="council", measure="minutes", within_share=0.1))
+    ),
+    "the ledger": Break({"A61"}, {"ledger": add("ledger", **BORDER, pupils=1.0, adjustment_gbp=6_000.0)}),
+    "the high needs block": Break({"A62"}, {"high_needs_block": put("top_up_gbp", 5, financial_year="2023-24")}),
+    "a block that was entered": Break(
+        {"A62"},
+        case=lambda case: replace(case, high_needs=rows_of("high_needs", council_code=COUNCIL, financial_year="2022-23", block_gbp=1e7)),
+    ),
+    "a price cap": Break({"A43", "A62"}, case=assume(costs__price_cap={"ASD": 50_000}), only=False),
+    "pupils kept out of demand": Break({"A02", "A41"}, case=lambda case: replace(case, reductions=OUTREACH), only=False),
+    "carers' time": Break({"A43"}, case=assume(social__carer_share=0.25)),
+    "the council's own perspective": Break({"A43", "A50"}, case=lambda case: replace(case, perspective="council"), only=False),
     "pupils of a pool": Break({"A40"}, {"places": put("pupils", 1e-5, pool_id=STATE, academic_year="2022/23")}),
     "over places": Break({"A40"}, {"places": put("over_places", 1e-4, pool_id=STATE, academic_year="2022/23")}),
     "demand": Break({"A41"}, {"needs": put("demand", 0.01, academic_year="2023/24")}),
@@ -452,7 +548,8 @@ def test_conversion_removes_places(valid: Path, tmp_path: Path) -> None:
                 tables["places"] = put("places", -5, pool_id=INDEPENDENT, academic_year=year)(tables["places"])
             tables["projects"] = tables["projects"].assign(effect="convert")
 
-    assert audit_plan(case, rewritten(valid, tmp_path / "plan", change)).breaches == ()
+    folder = rewritten(valid, tmp_path / "plan", change, places_removed=5.0, new_places=95.0)
+    assert audit_plan(case, folder).breaches == ()
 
 
 def test_second_stage_with_carried_money_and_pupils_from_mainstream(valid: Path, tmp_path: Path) -> None:
@@ -488,10 +585,20 @@ def test_second_stage_with_carried_money_and_pupils_from_mainstream(valid: Path,
             for item, year, gbp, counts in lines
         ]
         tables["costs"] = pd.concat([tables["costs"], frame("costs", rows)])
+        for column in ("from_mainstream_gbp", "spend_gbp"):
+            tables["high_needs_block"] = put(column, 7 / 12 * 160_000, financial_year="2024-25")(tables["high_needs_block"])
 
     dearer = {name: SUMMARY[name] - 250_000 for name in ("saving_gbp", "cash_saving_gbp")} | {"objective_gbp": 43_100_000.0}
     folder = rewritten(
-        valid, tmp_path / "plan", change, **dearer, capital_gbp=9.5e6, new_places=150.0, gap_of_cost=1.1 / 43.1, gap_of_saving=1.1 / 4.2
+        valid,
+        tmp_path / "plan",
+        change,
+        **dearer,
+        capital_gbp=9.5e6,
+        new_places=150.0,
+        places_opened=150.0,
+        gap_of_cost=1.1 / 43.1,
+        gap_of_saving=1.1 / 4.2,
     )
     assert audit_plan(case, folder).breaches == ()
     fewer = assume(displacement__latent_share_of_mainstream=0.09)(case)

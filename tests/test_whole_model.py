@@ -284,7 +284,8 @@ def test_grants_are_free_to_the_council_and_borrowing_is_repaid() -> None:
 
 
 def test_the_social_perspective_adds_carers_time_and_carbon() -> None:
-    plain, social = (formulate(PlanRequest(perspective=name).applied_to(CASE)).problem.links for name in ("exchequer", "social"))
+    case = assume(CASE, social__carer_share=0.25, social__carbon_gbp_per_tonne=270)
+    plain, social = (formulate(PlanRequest(perspective=name).applied_to(case)).problem.links for name in ("exchequer", "social"))
     # 10 minutes and 5 km, 380 journeys a year: a quarter with a carer at GBP 7 an hour; 0.2 kg a km at GBP 270 a tonne, less where shared
     carers, carbon = 380 * 10 / 60 * 0.25 * 7, 380 * 5 * 0.2 / 1_000 * 270
     added = (social.cost - plain.cost)[plain.minutes == 10]

@@ -10,11 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from sufficiency.audit.agreement import check_agreement
+from sufficiency.audit.beside import check_beside
 from sufficiency.audit.costs import check_costs, cost_lines
 from sufficiency.audit.expected import expected
 from sufficiency.audit.flows import check_flows
-from sufficiency.audit.money import check_money
-from sufficiency.audit.projects import check_projects
+from sufficiency.audit.money import check_money, check_shares
+from sufficiency.audit.projects import check_asked, check_projects
 from sufficiency.audit.report import AuditReport, Breach, without_figures, write_audit
 from sufficiency.audit.summary import check_assumptions, check_inputs, check_summary, recompute
 from sufficiency.audit.world import read_world
@@ -50,7 +51,10 @@ def audit_plan(case: Case, folder: Path, progress: Callable[[str], None] | None 
         breaches += _of(name, check_money(facts, world))
         breaches += _of(name, check_flows(facts, world, worlds["counterfactual"]))
         breaches += _of(name, check_agreement(facts, world))
-        breaches += _of(name, check_costs(world, costs[name]))
+        breaches += _of(name, check_costs(facts, world, costs[name]))
+        breaches += _of(name, check_beside(facts, world))
+    breaches += _of("plan", check_asked(facts, worlds["plan"]))
+    breaches += _of("plan", check_shares(facts, worlds["plan"]))
     recomputed = recompute(facts, worlds, costs)
     breaches += check_summary(plan.summary, recomputed)
     breaches += check_assumptions(facts, plan.summary)

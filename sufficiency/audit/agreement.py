@@ -10,7 +10,16 @@ import numpy as np
 from sufficiency.audit.codes import BANDS, FAMILIES, KINDS, STATE, add_up, of_kind, positions
 from sufficiency.audit.costs import journeys, travel_cost
 from sufficiency.audit.expected import Expected
-from sufficiency.audit.flows import by_council, council_need_year, family_of, in_new_places, open_places, pool_year, use_of_pools
+from sufficiency.audit.flows import (
+    by_council,
+    council_need_year,
+    family_of,
+    in_new_places,
+    open_places,
+    pool_year,
+    taken_places,
+    use_of_pools,
+)
 from sufficiency.audit.report import MINUTES, OVER, PUPILS, Bools, Breach, Floats, beyond, differing, gbp_within, pupils_within
 from sufficiency.audit.world import World
 from sufficiency.terms import SETTING_KINDS
@@ -36,7 +45,7 @@ def _places(facts: Expected, world: World) -> Iterator[Breach]:
     at = (table["pool"].to_numpy(np.int64), table["year"].to_numpy(np.int64))
     shape = (len(pools.ids), len(facts.years))
     places, use, where = open_places(facts, world), use_of_pools(facts, world), pool_year(facts)
-    above = use + world.latent_by_pool - (pools.places + world.added)
+    above = taken_places(facts, world) + world.latent_by_pool - (pools.places + world.added)
     found = {"places": places, "pupils": use, "over_places": np.where(above > OVER, above, 0.0)}
     stated = {name: add_up(shape, at, table[name].to_numpy(dtype=float)) for name in found}
     message = "places open are not those of the case and the openings (places)"

@@ -44,6 +44,7 @@ def demand_and_base(
 ) -> tuple[Demand, BasePupils]:
     """Demand, and pupils of the base January by class. ``kind`` (P,) is the kind of each pool. InputError for an unknown scenario."""
     placed, mainstream = _pupils(case, scenario, areas)
+    placed[..., 1:] *= _left_in_demand(case, placed, area_council)[area_council]
     area, pool = known(areas, case.placements["area_id"], "placements"), known(pools, case.placements["pool_id"], "placements")
     there = _Placed(
         area,
@@ -56,6 +57,27 @@ def demand_and_base(
     )
     irreducible, split = _bands(case, there)
     return _demand(case, placed, mainstream, area_council, irreducible), _base(there, split)
+
+
+def _left_in_demand(case: Case, placed: Floats, area_council: Ints) -> Floats:
+    """(L, F, T) share of placed pupils whom outreach and support bases do not keep out."""
+    councils = pd.Index(case.councils["council_code"])
+    whole = np.zeros((len(councils), *placed.shape[1:]))
+    np.add.at(whole, area_council, placed)
+    whole = whole[..., 1:]
+    away, most = np.zeros_like(whole), np.ones_like(whole)
+    for row in case.reductions.to_dict("records"):
+        if row["council_code"] not in councils:
+            continue
+        home = int(councils.get_indexer([row["council_code"]])[0])
+        phases = pd.Series(row["phases"].split("|"))
+        helped = families(pd.Series(row["need_group"], index=phases.index), phases)
+        for t, year in enumerate(case.academic_years):
+            if year >= row["first_year"]:
+                pupils = whole[home, helped, t]
+                away[home, helped, t] += row["capacity"] * row["elasticity"] * share_of(pupils, np.full_like(pupils, pupils.sum()))
+                most[home, helped, t] = np.minimum(most[home, helped, t], row["most_share"])
+    return 1.0 - np.minimum(share_of(away, whole), most)
 
 
 @dataclass(frozen=True)

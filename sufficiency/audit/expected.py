@@ -49,13 +49,13 @@ class PoolFacts:
     project: Ints
     """(P,) row of the project whose places these are; -1 for pools of the case."""
     new: Bools
-    """(P,) places of a project that is not committed."""
+    """(P,) places of a project that is not committed, and not an improvement of places there are."""
     lists: Bools
     """(P, F) need group and phase are among those the places are designated for."""
     places: Floats
     """(P, T) places before any project: growth, places at risk, caps of unlocated pools."""
     base: Floats
-    """(P, T) pupils of the base January who are still there."""
+    """(P, T) places that pupils of the base January still take."""
     cost: Floats
     """(P, H) GBP of one pupil and year."""
 
@@ -92,6 +92,17 @@ class Expected:
     def first_year(self) -> int:
         """Calendar year in which the first planning year, and the first financial year, start."""
         return start_of(str(self.years[0]))
+
+    @cached_property
+    def load(self) -> Floats:
+        """(C,) places that a pupil takes: pupils in AP without a plan may stay for part of the year of 39 weeks."""
+        return np.repeat(_load(self.case), len(PHASE_CODES) * len(BANDS))
+
+    @cached_property
+    def held_share(self) -> Floats:
+        """(P, T) share of the places of each pool that pupils of the base January still take, at most all."""
+        places = self.pools.places
+        return np.minimum(np.divide(self.pools.base, places, out=np.ones_like(places), where=places > 0), 1.0)
 
     @cached_property
     def weight(self) -> Floats:
@@ -161,10 +172,19 @@ def expected(case: Case, scenario: str) -> Expected:
 def _pools_of(case: Case) -> pd.DataFrame:
     """Pools of the case, then of the projects that add places, with the kind and council of where they stand."""
     standing = case.pools.merge(case.settings[["setting_id", "kind", "council_code"]], on="setting_id", how="left", validate="many_to_one")
-    adds = (case.projects["effect"] != "improve").to_numpy()
+    improved = (case.projects["places_improved"] > 0).to_numpy()
+    adds = ~case.projects["effect"].isin(["improve", "grant"]).to_numpy() | improved
     new = case.projects[adds]
     new = new.assign(pool_id=new["project_id"], setting_id=new["site_id"], kind=new["provision"], project=np.flatnonzero(adds))
-    new["is_new"] = new["decision"] != "committed"
+    new["is_new"] = (new["decision"] != "committed") & ~improved[adds]
+    source = standing.set_index("pool_id")
+    for row in new.index[improved[adds]]:  # improved places stay where they are, and cost what they did unless the project says otherwise
+        old = source.loc[new.loc[row, "from_pool_id"]]
+        new.loc[row, ["setting_id", "kind", "council_code"]] = old[["setting_id", "kind", "council_code"]].to_numpy()
+        if np.isnan(new.loc[row, "place_cost_gbp_per_year"]):
+            new.loc[row, "place_cost_gbp_per_year"] = old["place_cost_gbp_per_year"]
+        if new.loc[row, "wheelchair_access"]:
+            new.loc[row, "need_groups"] = new.loc[row, "need_groups"] + "|PHYS"
     columns = ["pool_id", "setting_id", "kind", "council_code", "need_groups", "phases", "place_cost_gbp_per_year", "project", "is_new"]
     return pd.concat([standing.assign(project=-1, is_new=False)[columns], new[columns]], ignore_index=True)
 
@@ -177,8 +197,13 @@ def _pool_facts(
     for i, (groups, phases) in enumerate(zip(frame["need_groups"], frame["phases"], strict=True)):
         pairs = pd.MultiIndex.from_product([split_codes(groups), split_codes(phases)], names=["need_group", "phase"]).to_frame()
         lists[i, families(pairs["need_group"], pairs["phase"])] = True
+    load = np.repeat(_load(case), len(PHASE_CODES) * len(BANDS))
     held = np.stack(
-        [add_up((len(frame),), (base.pool,), base.pupils * demand.stay[base.band_class] ** t) for t in range(years + 1)], axis=-1
+        [
+            add_up((len(frame),), (base.pool,), base.pupils * load[base.band_class] * demand.stay[base.band_class] ** t)
+            for t in range(years + 1)
+        ],
+        axis=-1,
     )
     places = np.zeros((len(frame), years))
     places[: len(case.pools)] = _places(case)
@@ -241,7 +266,18 @@ def _place_costs(case: Case, kind: Ints, own: Floats) -> Floats:
         "unlocated_ap": figures.number("costs.unlocated_ap") * flat,
     }
     usual = np.stack([by_kind[name] for name in KINDS])[kind]
-    return np.where(np.isnan(own)[:, None], usual, own[:, None])
+    cost = np.where(np.isnan(own)[:, None], usual, own[:, None])
+    factor, cap = figures.table("costs.price_factor"), figures.table("costs.price_cap")
+    most = np.array([cap.get(group, np.inf) for group in GROUPS])
+    for name, fee in (("non_maintained",) * 2, ("independent_special",) * 2, ("unlocated_independent", "independent_special")):
+        rows = of_kind(kind, (name,))
+        cost[rows] = np.minimum(cost[rows] * factor.get(fee, 1.0), most)
+    return cost * _load(case)
+
+
+def _load(case: Case) -> Floats:
+    """(H,) places per pupil by need group: weeks of stay / 39 in AP without a plan, 1 otherwise."""
+    return np.where(GROUPS == "AP", case.assumptions.number("ap.weeks_of_stay") / 39, 1.0)
 
 
 def _suits(case: Case) -> Bools:

@@ -36,6 +36,12 @@ def use_of_pools(facts: Expected, world: World) -> Floats:
     return np.stack([add_up((len(facts.pools.ids),), (world.pool,), column) for column in world.pupils.T], axis=-1)
 
 
+def taken_places(facts: Expected, world: World) -> Floats:
+    """(P, T) places that the pupils in each pool take."""
+    taken = world.pupils * facts.load[world.band_class, None]
+    return np.stack([add_up((len(facts.pools.ids),), (world.pool,), column) for column in taken.T], axis=-1)
+
+
 def open_places(facts: Expected, world: World) -> Floats:
     """(P, T) places open: those without any project, and what the openings of this world change."""
     return np.maximum(facts.pools.places + world.added, 0.0)
@@ -157,7 +163,7 @@ def _capacity(facts: Expected, world: World) -> Iterator[Breach]:
     over = np.maximum(np.maximum(share * pools.places, pools.base - pools.places), 0.0)
     over = np.where((pools.project >= 0)[:, None], 0.0, over) + world.removed
     most = pools.places + world.added + over
-    excess = use_of_pools(facts, world) + world.latent_by_pool - most
+    excess = taken_places(facts, world) + world.latent_by_pool - most
     yield from beyond(
         "A13", "pupils above places and what the pool may run over (pupils)", excess, np.maximum(OVER, OVER_SHARE * most), pool_year(facts)
     )

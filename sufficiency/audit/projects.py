@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 
 from sufficiency.audit.expected import Expected
 from sufficiency.audit.money import credit, discount, discount_of_credit
 from sufficiency.audit.report import PUPILS, Breach, Floats, differing, gbp_within
-from sufficiency.audit.world import World
-from sufficiency.terms import split_codes, start_of
+from sufficiency.audit.world import World, price_of
+from sufficiency.terms import financial_year, split_codes, start_of
 
 AS_IN_CASE: Final = (
     "name", "kind", "effect", "council_code", "site_id", "provision", "need_groups", "phases", "decision", "easting_m", "northing_m",
@@ -70,8 +71,8 @@ def _in_time(facts: Expected, row: Row) -> Iterator[Breach]:
 def _size(row: Row) -> Iterator[Breach]:
     """A22: whole modules, at least one, and at least the least size at the first opening; an improvement keeps what the case says."""
     places, module = row["places"], row["case_module_places"]
-    if row["case_effect"] == "improve":
-        if places != row["case_places_kept"]:
+    if row["case_effect"] in ("improve", "grant"):
+        if places != (row["case_places_improved"] or row["case_places_kept"] + row["case_overcrowding_places"]):
             yield _breach("A22", row, "does not keep the places of the case (places)", places)
         return
     if places < module or abs(places / module - round(places / module)) > PUPILS:
@@ -83,7 +84,7 @@ def _size(row: Row) -> Iterator[Breach]:
 def _stages(openings: list[Row]) -> Iterator[Breach]:
     """A22: all stages together are at most the most; A23: numbered 1, 2, ... in the order of opening, and no more than allowed."""
     first, total = openings[0], sum(row["places"] for row in openings)
-    if first["case_effect"] != "improve" and first["case_decision"] != "committed" and total > first["case_max_places"]:
+    if first["case_effect"] not in ("improve", "grant") and first["case_decision"] != "committed" and total > first["case_max_places"]:
         yield _breach("A22", first, "is above its most (places, all stages)", total)
     for number, (row, before) in enumerate(zip(openings, [None, *openings], strict=False), start=1):
         if row["stage"] != number:
@@ -106,11 +107,16 @@ def _one_of_a_group(rows: list[Row]) -> Iterator[Breach]:
 
 
 def _prerequisites(facts: Expected, stages: Mapping[str, list[Row]]) -> Iterator[Breach]:
-    """A25: no project opens before the one it needs."""
+    """A25: no project opens before the one it needs, a parent project included, and the years in which that has to be ahead."""
+    ids = set(facts.case.projects["project_id"])
     for first, *_ in stages.values():
         needed = first["case_prerequisite"]
-        if isinstance(needed, str) and first["opens"] < (stages[needed][0]["opens"] if needed in stages else len(facts.years)):
-            yield _breach("A25", first, f"opens before its prerequisite {needed}")
+        if not isinstance(needed, str) and first["case_parent"] in ids:
+            needed = first["case_parent"]
+        if isinstance(needed, str):
+            ready = stages[needed][0]["opens"] if needed in stages else len(facts.years)
+            if first["opens"] < ready + first["case_prerequisite_lag_years"]:
+                yield _breach("A25", first, f"opens before its prerequisite {needed}, or too soon after it")
 
 
 def _decided(facts: Expected, stages: Mapping[str, list[Row]], committed_only: bool) -> Iterator[Breach]:
@@ -127,8 +133,56 @@ def _decided(facts: Expected, stages: Mapping[str, list[Row]], committed_only: b
                 yield Breach("A26", project["project_id"], "is committed, but not built (places)", float(project["committed_places"]))
         elif len(built) > 1 or built[0]["start_financial_year"] != project["committed_start"]:
             yield _breach("A26", built[0], "does not start as committed")
-        elif project["effect"] != "improve" and built[0]["places"] != project["committed_places"]:
+        elif project["effect"] not in ("improve", "grant") and built[0]["places"] != project["committed_places"]:
             yield _breach("A26", built[0], "is not as large as committed (places)", abs(built[0]["places"] - project["committed_places"]))
+
+
+def check_asked(facts: Expected, world: World) -> Iterator[Breach]:
+    """What is asked of the plan alone: A28 pins and bundles, A29 projects under construction at a time."""
+    openings = world.openings.sort_values(["project_id", "stage"])
+    stages: dict[str, list[Row]] = defaultdict(list)
+    for row in openings.to_dict("records"):
+        stages[row["project_id"]].append(row)
+    for pin in facts.case.pins.to_dict("records"):
+        yield from _pin_kept(facts, pin, stages.get(pin["project_id"], []))
+    for bundle, members in facts.case.projects.dropna(subset=["bundle"]).groupby("bundle"):
+        built = [project for project in members["project_id"] if project in stages]
+        if built and len(built) < len(members):
+            yield Breach("A28", str(bundle), "of a bundle only a part is built", float(len(members) - len(built)))
+    yield from _building(facts, openings)
+
+
+def _pin_kept(facts: Expected, pin: Row, built: list[Row]) -> Iterator[Breach]:
+    """A28: what must be built is, what must not is not, no earlier and no smaller than asked."""
+    wish, year, where = pin["wish"], pin["year"], f"{pin['project_id']}, {pin['wish']}"
+    if wish == "must_not" and built:
+        yield Breach("A28", where, "is built", 0.0)
+    if wish in ("must", "at_least") and not built:
+        yield Breach("A28", where, "is not built", 0.0)
+    if not built:
+        return
+    if isinstance(year, str):
+        when = built[0]["opens" if "/" in year else "start"] + facts.first_year
+        if (wish == "not_before" and when < start_of(year)) or (wish != "not_before" and when > start_of(year)):
+            yield Breach("A28", where, f"does not keep to {year} (years)", float(abs(when - start_of(year))))
+    if wish == "at_least" and sum(row["places"] for row in built) < pin["places"]:
+        yield Breach("A28", where, "has fewer places than asked (places)", float(pin["places"]))
+
+
+def _building(facts: Expected, openings: pd.DataFrame) -> Iterator[Breach]:
+    """A29: no council has more projects under construction in a financial year than it can see through."""
+    most = dict(zip(facts.case.councils["council_code"], facts.case.councils["most_building"], strict=True))
+    busy: dict[tuple[str, int], int] = defaultdict(int)
+    for row in openings.to_dict("records"):
+        lead, years = row["case_lead_time_years"], row["case_build_years"]
+        end = row["start"] + max(lead, 1)
+        long = max(1, lead if np.isnan(years) else int(min(years, lead)))
+        for year in range(end - long, end):
+            busy[row["case_council_code"], year] += 1
+    for (council, year), number in sorted(busy.items()):
+        if number > most.get(council, np.inf):
+            where = f"{council}, {financial_year(facts.first_year + year)}"
+            yield Breach("A29", where, "more projects under construction than the council can see through", number - most[council])
 
 
 def _capital(facts: Expected, world: World) -> Iterator[Breach]:
@@ -140,10 +194,13 @@ def _capital(facts: Expected, world: World) -> Iterator[Breach]:
     rows = world.openings
     due, end = rows["due_gbp"].to_numpy(dtype=float), discount_of_credit(facts)
     spread = [
-        sum(float(share) * discount(facts, np.array(start + lag, dtype=float)) for lag, share in enumerate(split_codes(profile)))
+        sum(
+            float(share) * price_of(facts, start + lag) * discount(facts, np.array(start + lag, dtype=float))
+            for lag, share in enumerate(split_codes(profile))
+        )
         for start, profile in zip(rows["start"], rows["case_spend_profile"], strict=True)
     ]
-    net: Floats = due * np.array(spread, dtype=np.float64) - credit(facts, world) * end
+    net: Floats = rows["base_gbp"].to_numpy(dtype=float) * np.array(spread, dtype=np.float64) - credit(facts, world) * end
     columns: tuple[tuple[str, Floats], ...] = (("capital_gbp", due), ("capital_net_pv_gbp", net))
     for column, found in columns:
         stated = rows[column].to_numpy(dtype=float)

@@ -17,15 +17,16 @@ from sufficiency.case import case_hashes
 
 GAP: Final = 1e-6
 """By how much a stated gap may differ, and share by which a bound may lie above the plan it bounds."""
-IN_PUPILS: Final = ("new_places", "independent_avoided", "unmet")
+IN_PUPILS: Final = ("places_opened", "places_removed", "new_places", "independent_avoided", "unmet")
 """Figures in places or pupils; all others are GBP."""
 
 
 def recompute(facts: Expected, worlds: Mapping[str, World], costs: Mapping[str, Lines]) -> dict[str, Any]:
     """Figures of plan.json from the case and the decisions: GBP, present value; places; pupils by academic year."""
-    total, cash = ({name: present_value(lines, only) for name, lines in costs.items()} for only in (False, True))
+    total, cash = ({name: present_value(facts, lines, only) for name, lines in costs.items()} for only in (False, True))
     built = worlds["plan"].openings
-    new = (built["case_decision"] != "committed") & (built["case_effect"] != "improve")
+    new = built[(built["case_decision"] != "committed") & ~built["case_effect"].isin(["improve", "grant"])]
+    opened, removed = float(new["places"].sum()), float(new.loc[new["stage"] == 1, "case_places_removed"].sum())
     before, after = (_independent(facts, worlds[name]) for name in ("counterfactual", "plan"))
     return {
         "objective_gbp": total["plan"],
@@ -35,7 +36,9 @@ def recompute(facts: Expected, worlds: Mapping[str, World], costs: Mapping[str, 
         "rule_gbp": total["rule"],
         "rule_saving_gbp": total["counterfactual"] - total["rule"],
         "capital_gbp": float(built["due_gbp"].sum()),
-        "new_places": float(built.loc[new, "places"].sum()),
+        "places_opened": opened,
+        "places_removed": removed,
+        "new_places": opened - removed,
         "independent_avoided": _by_year(facts, before - after),
         "unmet": _by_year(facts, worlds["plan"].unmet.sum(axis=(0, 1))),
     }

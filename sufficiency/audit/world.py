@@ -18,7 +18,7 @@ from sufficiency.audit.expected import Expected
 from sufficiency.audit.report import Breach, Floats, Ints
 from sufficiency.plan import PlanTables
 from sufficiency.tables.plan_schemas import PLAN_SCHEMAS
-from sufficiency.terms import start_of
+from sufficiency.terms import split_codes, start_of
 
 KEYS: Final = {
     "projects": ["project_id", "stage"],
@@ -31,6 +31,10 @@ KEYS: Final = {
     "funding": ["fund_id", "financial_year"],
     "payments": ["fund_id", "council_code", "kind", "financial_year"],
     "costs": ["item", "year"],
+    "limits": ["rule", "name", "academic_year"],
+    "transfers": ["from_fund", "to_fund", "financial_year"],
+    "ledger": ["home_council", "provider_council", "sector", "academic_year"],
+    "high_needs_block": ["council_code", "financial_year"],
 }
 """Columns that name a row of each table: no two rows agree in all of them."""
 
@@ -42,7 +46,7 @@ class World:
     tables: PlanTables
     openings: pd.DataFrame
     """Rows of projects.csv, with ``start`` and ``opens`` in years from the first, what the case says of the project (``case_...``; its
-    position in ``row``) and ``due_gbp``, the capital that follows.
+    position in ``row``), ``base_gbp``, its capital at the price base, and ``due_gbp``, what is spent on it in all.
     """
     added: Floats
     """(P, T) places that projects open, less those removed, plus those kept."""
@@ -142,7 +146,7 @@ def _unsound(name: str, table: pd.DataFrame) -> Iterator[Breach]:
         if str(schema.dtype) != "float64":
             continue
         figures = table[column].to_numpy(dtype=float)
-        broken = ~np.isfinite(figures)
+        broken = ~np.isfinite(figures) & ~(np.isnan(figures) & schema.nullable)
         if any(check.name == "greater_than_or_equal_to" for check in schema.checks):
             broken |= figures < 0
         if broken.any():
@@ -215,7 +219,10 @@ def _by_need(facts: Expected, tables: PlanTables, name: str) -> tuple[dict[str, 
 
 
 def _openings(facts: Expected, table: pd.DataFrame) -> tuple[pd.DataFrame, list[Breach]]:
-    """Capital = (fixed or stage cost + cost per place x places) x (1 + optimism bias). An improvement opens no places, it keeps some."""
+    """Capital = (fixed or stage cost + cost per place x places) x (1 + optimism bias) x location factor, each year's part at its prices.
+
+    An improvement opens no places: it keeps some, or opens those there are to others.
+    """
     row = positions(pd.Index(facts.case.projects["project_id"]), table["project_id"])
     start, opens = (
         np.array([_start(year) for year in table[name]], dtype=float) for name in ("start_financial_year", "opens_academic_year")
@@ -225,9 +232,36 @@ def _openings(facts: Expected, table: pd.DataFrame) -> tuple[pd.DataFrame, list[
     case = facts.case.projects.iloc[rows["row"]].reset_index(drop=True).add_prefix("case_")
     rows = pd.concat([rows.astype({"start": int, "opens": int}), case], axis="columns")
     fixed = np.where(rows["stage"] == 1, rows["case_fixed_cost_gbp"], rows["case_stage_cost_gbp"])
-    built = np.where(rows["case_effect"] == "improve", 0.0, rows["places"])
-    rows["due_gbp"] = (fixed + rows["case_cost_per_place_gbp"] * built) * (1 + rows["case_optimism_bias"])
+    built = np.where(
+        rows["case_effect"] == "improve", rows["case_places_improved"], np.where(rows["case_effect"] == "grant", 0.0, rows["places"])
+    )
+    rows["base_gbp"] = (fixed + rows["case_cost_per_place_gbp"] * built) * _uplift(facts, rows)
+    rows["due_gbp"] = [
+        base * sum(share * price_of(facts, start + lag) for lag, share in enumerate(map(float, split_codes(profile))))
+        for base, start, profile in zip(rows["base_gbp"], rows["start"], rows["case_spend_profile"], strict=True)
+    ]
     return rows, _unknown("projects", table, lost, "places")
+
+
+def _uplift(facts: Expected, rows: pd.DataFrame) -> Floats:
+    """(rows,) (1 + optimism bias) x location factor: the project's own bias, else that of its business case's stage, else of its kind."""
+    figures = facts.figures
+    bias = rows["case_optimism_bias"]
+    for column, name in (("case_business_case", "capital.optimism_bias_by_stage"), ("case_kind", "capital.optimism_bias")):
+        bias = bias.fillna(rows[column].map(figures.table(name)))
+    regions = dict(zip(facts.case.councils["council_code"], facts.case.councils["region_name"], strict=True))
+    table = figures.table("capital.location_factor")
+    factor = [
+        table.get(regions.get(council, ""), 1.0) if area == "England" else 1.0
+        for council, area in zip(rows["case_council_code"], rows["case_price_area"], strict=True)
+    ]
+    return np.asarray((1 + bias.fillna(0.0).to_numpy(dtype=float)) * np.array(factor, dtype=float))
+
+
+def price_of(facts: Expected, year: int) -> float:
+    """Building prices of a year (counted from the first) as a share of those of the price base."""
+    passed = facts.first_year + year - start_of(facts.case.price_base)
+    return float((1 + facts.figures.number("capital.inflation_per_year")) ** passed)
 
 
 def _start(year: Any) -> float:
@@ -238,17 +272,40 @@ def _start(year: Any) -> float:
 
 
 def _changes(facts: Expected, openings: pd.DataFrame) -> tuple[Floats, Floats, Floats]:
-    """(P, T) places added in all, removed, and opened in the pools of projects."""
+    """(P, T) places added in all, lost to projects (removed, improved, out of use while building), and opened in projects' pools."""
     shape = (len(facts.pools.ids), len(facts.years))
-    removed, kept, opened = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    lost, kept, opened = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     projects = facts.case.projects
     source = positions(facts.pools.ids, projects["from_pool_id"])
     own = {row: pool for pool, row in enumerate(facts.pools.project) if row >= 0}
+    year = np.arange(len(facts.years))
     for opening in openings.to_dict("records"):
-        row, first = opening["row"], max(opening["opens"], 0)
+        row, ready = opening["row"], opening["start"] + opening["case_lead_time_years"]
+        first = min(ready, 0) if opening["opens"] <= 0 else opening["opens"]  # what opened before the first year is older
+        pool, project = source[row], projects.iloc[row]
+        held = facts.held_share[pool] if pool >= 0 else np.zeros(len(year))
         if row in own:
-            opened[own[row], first:] += opening["places"]
-        if source[row] >= 0 and opening["stage"] == 1:
-            removed[source[row], first:] += projects["places_removed"].iloc[row]
-            kept[source[row], first:] += projects["places_kept"].iloc[row]
-    return opened - removed + kept, removed, opened
+            opened[own[row]] += opening["places"] * open_share(facts, project, year - first, held)
+        if pool >= 0 and opening["stage"] == 1:
+            there, improved = year >= first, float(project["places_improved"])
+            building = (year < first) & (year >= first - min(project["disruption_years"], project["lead_time_years"]))
+            lost[pool] += there * (project["places_removed"] + improved * (1 - held)) + building * project["disruption_places"]
+            kept[pool] += there * (project["places_kept"] + project["overcrowding_places"])
+    return opened - lost + kept, lost, opened
+
+
+def open_share(facts: Expected, project: Any, age: Ints, held: Floats) -> Floats:
+    """(T,) share of a project's places that may be filled ``age`` years after opening; ``held``: share of the source's that is taken."""
+    ramp = np.array([float(share) for share in split_codes(project["ramp_up"])])
+    share = np.where(age >= 0, ramp[np.clip(age, 0, len(ramp) - 1)], 0.0) * project["most_use_share"]
+    expires = project["expires_after_years"]
+    if np.isfinite(expires):
+        share = np.where(age >= expires, share * _stays_longest(facts, project) ** np.maximum(age - expires + 1, 0), share)
+    return np.asarray(share * (1 - held) if project["places_improved"] > 0 else share)
+
+
+def _stays_longest(facts: Expected, project: Any) -> float:
+    """Largest share of pupils who stay a year, of the groups and phases a project is designated for."""
+    table, groups = facts.figures.table("retention"), set(split_codes(project["need_groups"]))
+    keys = (["AP"] if "AP" in groups else []) + (split_codes(project["phases"]) if groups - {"AP"} else [])
+    return max(table.get(key, 0.0) for key in keys)

@@ -56,6 +56,8 @@ class Formulation:
     """(families, P) GBP per pupil per year"""
     link_km: Floats
     """(links,) km one way, in the order of the problem's links"""
+    link_social: Floats
+    """(links,) GBP per year of carers' time and carbon before the factors of phase and need; in the social perspective part of the cost"""
     base_journeys: pd.DataFrame
     """Rows of ``demand.base`` with pool (row), minutes, km, sharing (factor of the cost curve)"""
     problem: Problem
@@ -74,7 +76,7 @@ def formulate(case: Case, scenario: str = "central") -> Formulation:
     held = held_by_base(case, demand, pools, base)
     cost = place_gbp(case, demand.families, pools)
     accepts = accepts_of(case, demand, pools)
-    links, link_km = links_of(case, demand, pools, travel)
+    links, link_km, link_social = links_of(case, demand, pools, travel)
     funds = funds_of(case, demand, money)
     state = pools["kind"].isin(STATE_KINDS).to_numpy()
     problem = Problem(
@@ -99,7 +101,7 @@ def formulate(case: Case, scenario: str = "central") -> Formulation:
         quotas=quotas_of(case, demand, pools, state, base),
         measures=measures_of(case, demand, money),
     )
-    return Formulation(case, scenario, money, demand, pools, projects, places, cost, link_km, base, problem)
+    return Formulation(case, scenario, money, demand, pools, projects, places, cost, link_km, link_social, base, problem)
 
 
 def with_floor(formulation: Formulation, flows: Flows) -> Formulation:

@@ -15,8 +15,8 @@ from sufficiency.formulate.places import UNLOCATED
 Floats = NDArray[np.float64]
 
 
-def links_of(case: Case, demand: DemandClasses, pools: pd.DataFrame, reachable: pd.DataFrame) -> tuple[Links, Floats]:
-    """Journeys from each area to the pools at each site, with their km; unlocated pools are linked to their own council's areas."""
+def links_of(case: Case, demand: DemandClasses, pools: pd.DataFrame, reachable: pd.DataFrame) -> tuple[Links, Floats, Floats]:
+    """Journeys from each area to the pools at each site, with km and social cost; unlocated pools serve their own council's areas."""
     areas = pd.Index(demand.areas["area_id"])
     sites = pd.Index(pools["site_id"].unique())
     site = sites.get_indexer(pd.Index(reachable["site_id"]))
@@ -59,23 +59,18 @@ def links_of(case: Case, demand: DemandClasses, pools: pd.DataFrame, reachable: 
     classes = demand.classes
     factor, limit = _travel_by_class(case, classes)
     soft = case.assumptions.number("travel.soft_extra_min")
+    social = social_gbp(case, travelled[order], km[order], sharing[order])
     links = Links(
         start=np.searchsorted(origin[order], np.arange(len(areas) + 1)).astype(np.int64),
         pool=pool[order].astype(np.int64),
-        cost=_charged(case, travelled[order], km[order], sharing[order]),
+        cost=journey_gbp(case, km[order], sharing[order]) + (social if case.perspective == "social" else 0.0),
         minutes=minutes[order],
         class_factor=factor,
         class_limit=limit,
         class_reach=limit + soft,
         excess_cost=case.assumptions.number("travel.excess_weight"),
     )
-    return links, km[order]
-
-
-def _charged(case: Case, minutes: Floats, km: Floats, sharing: Floats) -> Floats:
-    """GBP per year of a journey that the objective counts: with carers' time and carbon in the social perspective."""
-    cost = journey_gbp(case, km, sharing)
-    return cost + social_gbp(case, minutes, km, sharing) if case.perspective == "social" else cost
+    return links, km[order], social
 
 
 def _travel_by_class(case: Case, classes: pd.DataFrame) -> tuple[Floats, Floats]:

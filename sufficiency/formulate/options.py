@@ -107,7 +107,7 @@ def options_of(
     free = case.perspective == "council"  # grants are free to it; what it borrows is charged to the payments
     costs = [np.zeros(len(built)) if free else net_capital(case, money, spend, life, starts.opens) for spend in spends]
     source = np.where(projects["from_pool_id"].notna(), pool_of.get_indexer(pd.Index(projects["from_pool_id"])), -1)
-    fill, disrupted = _fill(case, demand, pools, built, starts, crowd, source), _disrupted(case, pools, built, starts, crowd, source)
+    fill, disrupted = _fill(case, built, starts, crowd, source), _disrupted(case, built, starts, crowd, source)
     return Options(
         labels=tuple(projects["project_id"]),
         owner=pd.Index(demand.councils).get_indexer(pd.Index(projects["council_code"])).astype(np.int64),
@@ -144,14 +144,12 @@ def _plain(built: pd.DataFrame) -> bool:
     return bool((whole & (built["places_improved"] == 0)).all())
 
 
-def _fill(
-    case: Case, demand: DemandClasses, pools: pd.DataFrame, built: pd.DataFrame, starts: Starts, crowd: Floats, source: Ints
-) -> Floats:
+def _fill(case: Case, built: pd.DataFrame, starts: Starts, crowd: Floats, source: Ints) -> Floats:
     """(K, T) share of the places that may be filled: ramp-up, upper use, run-off of temporary places, base-year pupils in improved ones."""
     periods = np.arange(len(case.academic_years))
     age = periods[None, :] - starts.opened[:, None]
     result = np.zeros((len(built), len(periods)))
-    longest = _longest_stay(demand, built)
+    longest = _longest_stay(case, built)
     rows = zip(built["ramp_up"], built["expires_after_years"], built["most_use_share"], built["places_improved"], strict=True)
     for k, (ramp, expires, most, improved) in enumerate(rows):
         shares = np.array([float(share) for share in split_codes(ramp)])
@@ -164,17 +162,17 @@ def _fill(
     return result
 
 
-def _longest_stay(demand: DemandClasses, built: pd.DataFrame) -> Floats:
-    """(K,) largest yearly share of pupils who stay among the classes that a project's places are designated for."""
-    classes = demand.classes
+def _longest_stay(case: Case, built: pd.DataFrame) -> Floats:
+    """(K,) largest yearly share of pupils who stay, over the need groups and phases that a project's places are designated for."""
+    table = case.assumptions.table("retention")
     result = np.zeros(len(built))
     for k, (groups, phases) in enumerate(zip(built["need_groups"], built["phases"], strict=True)):
-        served = classes["need_group"].isin(split_codes(groups)) & classes["phase"].isin(split_codes(phases))
-        result[k] = demand.retention[served.to_numpy()].max(initial=0.0)
+        keys = [*split_codes(phases)] if set(split_codes(groups)) != {"AP"} else []
+        result[k] = max(table.get(key, 0.0) for key in [*keys, *(["AP"] if "AP" in split_codes(groups) else [])])
     return result
 
 
-def _disrupted(case: Case, pools: pd.DataFrame, built: pd.DataFrame, starts: Starts, crowd: Floats, source: Ints) -> Floats:
+def _disrupted(case: Case, built: pd.DataFrame, starts: Starts, crowd: Floats, source: Ints) -> Floats:
     """(K, T) places of the source pool lost while it is built; pupils of the base year keep theirs in a pool that is improved."""
     periods = np.arange(len(case.academic_years))
     years = np.minimum(built["disruption_years"].to_numpy(int), built["lead_time_years"].to_numpy(int))

@@ -109,13 +109,16 @@ class PlanNeeds(Table):
 
 
 class PlanFunding(Table):
-    """The cash of each fund: carried in + allocated = spent + returned + carried out."""
+    """The cash of each fund: carried in + allocated + granted + transferred in = spent + transferred out + returned + carried out."""
 
     fund_id: Series[str] = column("Fund", "id")
     councils: Series[str] = column("Councils that may draw on it", "ONS codes joined by |")
     financial_year: Series[str] = column("Financial year", "year", str_matches=FINANCIAL_YEAR)
     carried_in_gbp: Series[float] = column("Carried in from the year before", "GBP", ge=0)
     allocated_gbp: Series[float] = column("Allocation of the year", "GBP", ge=0)
+    granted_gbp: Series[float] = column("Received with projects (cash per place)", "GBP", default=0.0, ge=0)
+    transferred_in_gbp: Series[float] = column("Received from other funds", "GBP", default=0.0, ge=0)
+    transferred_out_gbp: Series[float] = column("Given to other funds", "GBP", default=0.0, ge=0)
     spent_gbp: Series[float] = column("Spent on projects", "GBP", ge=0)
     returned_gbp: Series[float] = column("Unspent above what may be carried forward", "GBP", ge=0)
     carried_out_gbp: Series[float] = column("Carried into the next year", "GBP", ge=0)
@@ -175,6 +178,69 @@ class PlanCosts(Table):
     in_objective: Series[bool] = column("false for lines shown beside the objective, not in it", "true or false")
 
 
+class PlanLimits(Table):
+    """Limits that bend at a price: least use of new places, agreed caps across borders, equity floors. A breach of 0 means kept."""
+
+    rule: Series[str] = column("Kind of limit", "code", isin=["least_use", "border", "equity"])
+    name: Series[str] = column("Project; councils of residence and of the places; or the floor in words")
+    academic_year: Series[str] = column("Academic year; all for a floor over all years", "year or all", str_matches=r"^(?:all|\d{4}/\d{2})$")
+    unit: Series[str] = column("Unit of the figures; PV: each year by its weight in the objective")
+    found: Series[float] = column("What is", "see unit")
+    limit: Series[float] = column("What is asked: at least (least use) or at most", "see unit")
+    breach: Series[float] = column("By how much it is missed", "see unit", ge=0)
+    weight_pv_gbp: Series[float] = column("What the breach weighs in the objective", "GBP, present value", ge=0)
+
+    class Config:
+        unique = ["rule", "name", "academic_year"]
+
+
+class PlanTransfers(Table):
+    """Money moved between funds."""
+
+    from_fund: Series[str] = column("Fund that gives", "id")
+    to_fund: Series[str] = column("Fund that takes", "id")
+    financial_year: Series[str] = column("Financial year", "year", str_matches=FINANCIAL_YEAR)
+    amount_gbp: Series[float] = column("Amount moved", "GBP", ge=0)
+
+    class Config:
+        unique = ["from_fund", "to_fund", "financial_year"]
+
+
+class PlanLedger(Table):
+    """Pupils placed across council borders, by where they live and where the place stands."""
+
+    home_council: Series[str] = column("Council of residence", "ONS code")
+    provider_council: Series[str] = column("Council where the place stands", "ONS code")
+    sector: Series[str] = column("state or independent", "code", isin=["state", "independent"])
+    academic_year: Series[str] = column("Academic year", "year", str_matches=ACADEMIC_YEAR)
+    pupils: Series[float] = column("Pupils placed there", "pupils", ge=0)
+    adjustment_gbp: Series[float] = column("Import and export adjustment that home pays provider (state provision)", "GBP per year", ge=0)
+
+    class Config:
+        unique = ["home_council", "provider_council", "sector", "academic_year"]
+
+
+class PlanBlock(Table):
+    """What placed pupils do to a council's high needs block: seven twelfths of an academic year and five of the year before."""
+
+    council_code: Series[str] = column("Council of residence", "ONS code")
+    financial_year: Series[str] = column("Financial year", "year", str_matches=FINANCIAL_YEAR)
+    place_funding_gbp: Series[float] = column("Place funding of its pupils in state provision", "GBP per year", ge=0)
+    top_up_gbp: Series[float] = column("Top-up of its pupils in state provision", "GBP per year")
+    fees_gbp: Series[float] = column("Fees of independent places", "GBP per year", ge=0)
+    from_mainstream_gbp: Series[float] = column("Extra cost of pupils drawn from mainstream into its new places", "GBP per year")
+    import_export_gbp: Series[float] = column("Import and export adjustment: paid for pupils placed elsewhere, less received", "GBP per year")
+    spend_gbp: Series[float] = column("Sum of these", "GBP per year")
+    other_spend_gbp: Series[float] = column("Other high needs spending as entered", "GBP per year")
+    block_gbp: Series[float] = column("High needs block as entered; empty = not entered", "GBP per year", nullable=True)
+    balance_gbp: Series[float] = column("Block less all spending; below 0 = overspent", "GBP per year", nullable=True)
+    cumulative_deficit_gbp: Series[float] = column("Deficit at the end of the year, the one brought forward included", "GBP", nullable=True)
+    deficit_programme: Series[str] = column("Safety Valve, Delivering Better Value, ... as entered", nullable=True)
+
+    class Config:
+        unique = ["council_code", "financial_year"]
+
+
 PLAN_SCHEMAS: Final[dict[str, type[Table]]] = {
     "projects": BuiltProjects,
     "places": PlanPlaces,
@@ -186,5 +252,9 @@ PLAN_SCHEMAS: Final[dict[str, type[Table]]] = {
     "travel": PlanTravel,
     "access": PlanAccess,
     "costs": PlanCosts,
+    "limits": PlanLimits,
+    "transfers": PlanTransfers,
+    "ledger": PlanLedger,
+    "high_needs_block": PlanBlock,
 }
 """Result table -> schema. The CSV file of a table in a plan folder bears its name."""
