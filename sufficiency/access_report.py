@@ -116,10 +116,8 @@ def _access(case: Case, plan: Plan | None, year: str) -> pd.DataFrame:
     if plan is None:
         before = after = suitable_sites(places_today(case), case.suitability)
     else:
-        open_then = [
-            places_with_designation(case, tables.places.query("academic_year == @year")) for tables in (plan.counterfactual, plan.plan)
-        ]
-        before, after = (suitable_sites(places, case.suitability) for places in open_then)
+        worlds = (tables.places[tables.places["academic_year"] == year] for tables in (plan.counterfactual, plan.plan))
+        before, after = (suitable_sites(places_with_designation(case, places), case.suitability) for places in worlds)
     scenario = "central" if plan is None else str(plan.summary.get("scenario", "central"))
     pupils = case.pupils[case.pupils["academic_year"] == year]
     own = pupils[pupils["scenario"] == scenario]
