@@ -81,11 +81,15 @@ def _tables(case: Case, built: tuple[str, ...], near_share: float, unmet_share: 
     places = pools.merge(use, on=["pool_id", "academic_year"], how="left").fillna({"pupils": 0.0})
     places = places.assign(latent_pupils=0.0, over_places=(places["pupils"] - places["places"]).clip(lower=0))
     where = placements.merge(pools, on=["pool_id", "academic_year"], suffixes=("", "_pool"))
+    where["provider_council"] = where["council_code"]
     where["council_code"] = where["area_id"].map(case.areas.set_index("area_id")["council_code"])
     spent = projects.groupby(["council_code", "kind", "start_financial_year"], as_index=False)["capital_gbp"].sum()
     spent = spent.rename(columns={"start_financial_year": "financial_year", "capital_gbp": "amount_gbp"})
     no_carry = {
         "carried_in_gbp": 0.0,
+        "granted_gbp": 0.0,
+        "transferred_in_gbp": 0.0,
+        "transferred_out_gbp": 0.0,
         "spent_gbp": case.funds["amount_gbp"] / 2,
         "returned_gbp": case.funds["amount_gbp"] / 2,
         "carried_out_gbp": 0.0,
@@ -107,6 +111,10 @@ def _tables(case: Case, built: tuple[str, ...], near_share: float, unmet_share: 
                 [years.assign(item="places", is_cash=True, in_objective=True), years.assign(item="unmet", is_cash=False, in_objective=True)]
             ),
         ),
+        limits=_none("limits"),
+        transfers=_none("transfers"),
+        ledger=_ledger(where),
+        high_needs_block=_none("high_needs_block"),
     )
 
 
@@ -166,6 +174,13 @@ def _needs(where: pd.DataFrame, unmet: pd.DataFrame) -> pd.DataFrame:
     return _shaped("needs", table.assign(demand=table.sum(axis=1), in_new_places=0.0, latent=0.0).reset_index())
 
 
+def _ledger(where: pd.DataFrame) -> pd.DataFrame:
+    abroad = where[where["council_code"] != where["provider_council"]].rename(columns={"council_code": "home_council"})
+    sector = abroad["kind"].isin(["state_special", "resourced_provision", "ap"]).map({True: "state", False: "independent"})
+    key = ["home_council", "provider_council", "sector", "academic_year"]
+    return _shaped("ledger", abroad.assign(sector=sector).groupby(key, as_index=False)["pupils"].sum().assign(adjustment_gbp=0.0))
+
+
 def _travel(case: Case, where: pd.DataFrame) -> pd.DataFrame:
     trips = where.merge(case.travel, left_on=["area_id", "setting_id"], right_on=["area_id", "site_id"])
     trips = trips.assign(pupil_minutes=trips["pupils"] * trips["minutes"], pupil_km=trips["pupils"] * trips["km"])
@@ -194,6 +209,11 @@ def _access(case: Case, places: pd.DataFrame, demand: pd.DataFrame) -> pd.DataFr
             case, places.drop(columns=["need_groups", "phases"]), areas, families, pupils.to_numpy().reshape(len(areas), len(families), -1)
         ),
     )
+
+
+def _none(name: str) -> pd.DataFrame:
+    columns = PLAN_SCHEMAS[name].to_schema().columns
+    return pd.DataFrame({column: pd.Series(dtype=str(declared.dtype)) for column, declared in columns.items()})
 
 
 def _shaped(name: str, table: pd.DataFrame) -> pd.DataFrame:
