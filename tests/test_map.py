@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from browsing import AXE, CHROMIUM, chromium, violations
 from plan_example import EXPANSION, STAGED, example_case, example_plan
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route
 
 from sufficiency.case import Case
 from sufficiency.disclosure import shown_by_variant, shown_case, shown_plan
 from sufficiency.outputs.figures import ALL, flows, placed_pupils, places_by_need, project_list
 from sufficiency.outputs.map_page import page_built, write_map
 from sufficiency.plan import Plan
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-SOFTWARE_GL = [
-    "--no-sandbox", "--disable-gpu", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
-]  # fmt: skip
-
-AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium browser on the PATH"),
@@ -34,6 +26,12 @@ NO_WEBGL = """const get = HTMLCanvasElement.prototype.getContext;
 HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
   return kind.startsWith("webgl") ? null : get.call(this, kind, ...rest);
 };"""
+
+SLIDE = """year => {
+  const slider = document.getElementById("year");
+  slider.value = year;
+  slider.dispatchEvent(new Event("input", { bubbles: true }));
+}"""
 
 PLAIN_AREA = """() => {
   const box = planMap.getCanvas().getBoundingClientRect();
@@ -63,10 +61,7 @@ class Opened:
     def show(self, year: int, variant: int, measure: str = "need") -> None:
         self.page.select_option("#measure", measure)
         self.page.check(f"input[name=variant][value='{variant}']")
-        self.page.evaluate(
-            "year => { const s = document.getElementById('year'); s.value = year; s.dispatchEvent(new Event('input', { bubbles: true })); }",
-            year,
-        )
+        self.page.evaluate(SLIDE, year)
         self.settle()
 
 
@@ -82,10 +77,8 @@ def plan(case: Case) -> Plan:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SOFTWARE_GL)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 def open_map(browser: Browser, plan: Plan, case: Case, path: Path) -> Opened:
@@ -225,14 +218,10 @@ def test_settings_show_their_places_for_the_need_chosen(opened: Opened, plan: Pl
 def test_axe_finds_nothing_wide_or_narrow(opened: Opened) -> None:
     if not AXE.is_file():
         pytest.skip("needs axe-core: make web")
-    opened.page.evaluate(AXE.read_text(encoding="utf-8"))
     for width in (1100, 320):
         opened.page.set_viewport_size({"width": width, "height": 640})
         opened.settle()
-        found = opened.page.evaluate(
-            "axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })"
-        )
-        assert [(rule["id"], [node["target"] for node in rule["nodes"]]) for rule in found["violations"]] == []
+        assert violations(opened.page) == []
         assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
     opened.page.set_viewport_size({"width": 1100, "height": 640})
     opened.settle()

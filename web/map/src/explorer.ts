@@ -6,6 +6,7 @@ import { PlanMap } from "./map";
 import { councilsTable, details, keyItems, legend } from "./panels";
 import { type Layer, type Selection, startView, type View } from "./state";
 
+const LABEL = "Map of areas, settings and projects. The tables on this page hold the same figures.";
 const MOST_SUGGESTIONS = 30;
 const LAYER_NAMES: Record<Layer, string> = { settings: "Settings, by places", projects: "Projects", candidates: "Other candidates", flows: "All flows of 5 pupils or more" };
 
@@ -19,6 +20,8 @@ export interface Slots {
 
 export interface Options {
   workerUrl: string;
+  /** Names the map to those who can't see it. */
+  label?: string;
   view?: Partial<View>;
   selection?: Selection | null;
   /** Tiles behind the map. */
@@ -34,7 +37,7 @@ export class Explorer {
   selection: Selection | null;
   /** None in a browser without WebGL: the tables still work. */
   map: PlanMap | null = null;
-  private readonly canvas = element("div", { id: "map", class: "map", role: "region", "aria-label": "Map of areas, settings and projects. The tables on this page hold the same figures." });
+  private readonly canvas = element("div", { id: "map", class: "map" });
   private readonly message = element("p", { class: "map-message", id: "map-message", role: "alert", hidden: "" });
   private readonly legend = element("div", { id: "legend", class: "legend", "aria-live": "polite" });
   private readonly year = element("output", { for: "year", id: "year-name" });
@@ -55,7 +58,7 @@ export class Explorer {
     made.buildControls();
     made.buildFrame();
     try {
-      made.map = await PlanMap.create(made.canvas, options.workerUrl, data, options.baseMap);
+      made.map = await PlanMap.create(made.canvas, options.label ?? LABEL, options.workerUrl, data, options.baseMap);
       made.listenToMap(made.map);
     } catch (error) {
       made.explain(error as Error);

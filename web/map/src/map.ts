@@ -36,8 +36,8 @@ export class PlanMap {
     private readonly data: PlanData,
   ) {}
 
-  /** Resolves once the layers stand. */
-  static async create(container: HTMLElement, workerUrl: string, data: PlanData, baseMap?: string): Promise<PlanMap> {
+  /** Resolves once the layers stand. `label` names the map to those who can't see it; `baseMap` is the address of tiles behind it. */
+  static async create(container: HTMLElement, label: string, workerUrl: string, data: PlanData, baseMap?: string): Promise<PlanMap> {
     setWorkerUrl(workerUrl);
     const home = extent(data);
     container.style.setProperty("--aspect", String(aspect(home)));
@@ -55,6 +55,7 @@ export class PlanMap {
       renderWorldCopies: false,
       canvasContextAttributes: { preserveDrawingBuffer: true },
     });
+    map.getCanvas().setAttribute("aria-label", label);
     map.touchZoomRotate.disableRotation();
     map.keyboard.disableRotation();
     map.addControl(new NavigationControl({ showCompass: false }), "top-right");

@@ -18,7 +18,7 @@ export async function comparePage(firstId: string, secondId: string): Promise<vo
     compared(first, second),
     ...[firstId, secondId].map((id) => PlanData.load((block) => bytes(`plans/${id}/map/${block}`))),
   ]);
-  const canvas = element("div", { class: "map", id: "second-map", role: "region", "aria-label": `Map of ${second.name}. The tables on this page hold the same figures.` });
+  const canvas = element("div", { class: "map", id: "second-map" });
   const changed = comparison.projects.filter(({ change }) => change !== "same");
   const map = mapSection("Where they differ", data[0].about.modelled);
   map.beside.prepend(heading(3, `Second: ${second.name}`), canvas);
@@ -44,12 +44,14 @@ export async function comparePage(firstId: string, secondId: string): Promise<vo
   );
   map.slots.frame.before(heading(3, `First: ${first.name}`));
   const other = { map: null as PlanMap | null };
-  const explorer = await openMap(map, data[0], { changed: (view) => other.map?.show({ ...view, group: sameNeed(data, view.group), year: Math.min(view.year, data[1].about.years.length - 1) }, null) });
+  const explorer = await openMap(map, data[0], { label: label("first", first), changed: (view) => other.map?.show({ ...view, group: sameNeed(data, view.group), year: Math.min(view.year, data[1].about.years.length - 1) }, null) });
   if (!explorer.map) return;
-  other.map = await PlanMap.create(canvas, workerUrl(), data[1], baseMap());
+  other.map = await PlanMap.create(canvas, label("second", second), workerUrl(), data[1], baseMap());
   explorer.show();
   moveTogether(explorer.map, other.map);
 }
+
+const label = (which: string, { name }: PlanBody): string => `Map of the ${which} plan, ${name}. The tables on this page hold the same figures.`;
 
 /** The need group of the second plan that bears the same code. */
 const sameNeed = ([first, second]: PlanData[], group: number): number => Math.max(0, second.groups.indexOf(first.groups[group]));
