@@ -15,9 +15,9 @@ from solver.requirements import Measure
 from solver.result import Solution
 from solver.variants import limited, only, total
 
-UNIT = 1e6
+UNIT = 1e5
 """Money per unit of a measure that is the whole cost: any amount will do."""
-HELD = {Measure.UNMET: 2e6, Measure.OUTSIDE: 2e6, Measure.MINUTES: 2e4}
+HELD = {Measure.UNMET: 1e8, Measure.OUTSIDE: 1e8, Measure.MINUTES: 1e6}
 """What a breach of an earlier goal costs per unit: more than any plan gains by it."""
 HALVINGS = 6
 
