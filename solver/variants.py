@@ -128,7 +128,7 @@ def total(problem: Problem, measure: Measure, solution: Solution) -> float:
 
 
 def only(problem: Problem, measure: Measure, unit: float) -> Problem:
-    """The problem whose cost is nothing but a measure, at ``unit`` money each."""
+    """The problem whose cost is nothing but a measure, at ``unit`` money each. Limits and what their breach costs stay."""
     demand, pools, links, options, displacement = problem.demand, problem.pools, problem.links, problem.options, problem.displacement
 
     def free(array: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -137,7 +137,6 @@ def only(problem: Problem, measure: Measure, unit: float) -> Problem:
     without = replace(
         problem,
         constant=0.0,
-        measures=None,
         demand=replace(demand, unmet_cost=free(demand.unmet_cost)),
         pools=replace(pools, overflow_cost=0.0, unit_cost=free(pools.unit_cost)),
         links=replace(links, cost=free(links.cost), excess_cost=0.0),
