@@ -22,8 +22,10 @@ import pytest
 from plan_example import BUILT, example_case, example_plan
 
 from fixtures.tiny import tiny_case
-from sufficiency.case import Case
+from sufficiency.case import Case, case_hashes, save_case
+from sufficiency.outputs.folder import write_plan
 from sufficiency.outputs.pack.canvas import TONES
+from sufficiency.outputs.pack.command import run_pack
 from sufficiency.outputs.pack.families import easy_read_data
 from sufficiency.outputs.pack.maps import spread_apart
 from sufficiency.outputs.pack.material import INDEPENDENT, Material, material, whole
@@ -149,7 +151,7 @@ def test_fonts_are_embedded(protected: Pack) -> None:
 
 def test_every_table_of_the_brief_stands_in_the_pdf_as_the_profile_shows_it(pack: Pack) -> None:
     text = re.sub(r"\s+", "", pack.text("brief.pdf"))
-    for name in ("years", "spend", "needs", "kinds", "travel_by_need", "avoided", "equality"):
+    for name in ("years", "spend", "needs", "kinds", "travel_by_need", "access", "avoided", "equality"):
         for row in shown_rows(pack.tables[name]):
             for cell in row:
                 assert re.sub(r"\s+", "", cell) in text, (name, cell)
@@ -411,6 +413,24 @@ def test_a_stopped_run_goes_on(protected: Pack, plan: Plan, case: Case) -> None:
     write_packs(plan, case, [protected.of.scope], protected.folder.parent, said.append, resume=True)
     assert (protected.folder / "brief.pdf").stat().st_mtime_ns == mark
     assert said == [f"1 of 1: {protected.of.scope.name} is there already"]
+
+
+# ---- command line
+
+
+def test_the_command_writes_packs_and_refuses_another_case(plan: Plan, case: Case, tmp_path: Path) -> None:
+    scope = council_scopes(case)[1]
+    save_case(case, tmp_path / "case")
+    changed = plan.summary | {"assumptions_changed": {}}
+    write_plan(replace(plan, summary=changed | {"inputs": case_hashes(tmp_path / "case")}), case, tmp_path / "plan")
+    with pytest.raises(InputError, match="no such council"):
+        run_pack(tmp_path / "case", tmp_path / "plan", tmp_path / "packs", ["Nowhere"], None)
+    said = run_pack(tmp_path / "case", tmp_path / "plan", tmp_path / "packs", [scope.name], None)
+    assert said.endswith("1 packs written.")
+    assert (tmp_path / "packs" / scope.folder / "brief.pdf").is_file()
+    write_plan(replace(plan, summary=changed | {"inputs": {"areas.parquet": "0" * 64}}), case, tmp_path / "plan")
+    with pytest.raises(InputError, match=r"made from another case: areas\.parquet differ"):
+        run_pack(tmp_path / "case", tmp_path / "plan", tmp_path / "packs", [scope.name], None)
 
 
 # ---- greyscale

@@ -145,7 +145,7 @@ def _sections(plan: Plan, case: Case, tables: Mapping[str, PackTable], pictures:
         _section("Places by need", "wide", [tables_of["needs"], opened]),
         _section("Places by kind and year by year", "wide", [tables_of["kinds"], tables_of["years"]]),
         *maps[1:2],
-        _section("Journeys before and with the plan", "wide", [*by_council, tables_of["travel_by_need"]]),
+        _section("Journeys before and with the plan", "wide", [*by_council, tables_of["travel_by_need"], tables_of["access"]]),
         *maps[2:3],
         _section("Independent placements avoided", "tall", _avoided(tables_of, charts["chart-needs"])),
         *maps[3:4],

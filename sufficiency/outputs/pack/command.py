@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sufficiency.build.partnerships import partnerships
 from sufficiency.case import Case, case_hashes, load_case
-from sufficiency.outputs.folder import read_plan
+from sufficiency.outputs.folder import read_exact_plan
 from sufficiency.outputs.pack.comments import comments_toml, pins_of, read_comments
 from sufficiency.outputs.pack.scope import Scope, council_scopes, partnership_scope, region_scopes, whole_case
 from sufficiency.outputs.pack.write import write_packs
@@ -63,7 +63,7 @@ def _planned(case_folder: Path, plan_folder: Path, progress: Say | None) -> tupl
     """A plan and the case as it was planned."""
     say = progress or (lambda _: None)
     say(f"Reading {plan_folder}")
-    plan, case = read_plan(plan_folder), as_planned(load_case(case_folder), plan_folder)
+    plan, case = read_exact_plan(plan_folder), as_planned(load_case(case_folder), plan_folder)
     known, now = plan.summary.get("inputs", {}), case_hashes(case_folder)
     changed = sorted(name for name in known if name in now and known[name] != now[name])
     if changed:

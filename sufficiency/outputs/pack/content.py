@@ -7,7 +7,7 @@ from typing import Final
 import pandas as pd
 
 from sufficiency.outputs.figures import by_year, project_list
-from sufficiency.outputs.pack.material import BEFORE_AND_AFTER, Material, added, hides, totals
+from sufficiency.outputs.pack.material import BEFORE_AND_AFTER, Material, added, hides, least_for_shares, totals
 from sufficiency.outputs.pack.table import Column, PackTable, made
 from sufficiency.outputs.words import SENSITIVITIES
 from sufficiency.terms import NEED_GROUPS, PROJECT_KINDS, SETTING_KINDS
@@ -267,6 +267,30 @@ def travel_table(of: Material, by: str) -> PackTable:
     note = f"Placed pupils whose setting has a location, {of.last}. Before means {BEFORE}.{hides(of)}"
     name = "travel_by_need" if by == "need_group" else "travel_by_council"
     return made(name, f"Journeys by {'need' if by == 'need_group' else 'council'}, {of.last}", note, columns, rows)
+
+
+def access_table(of: Material) -> PackTable:
+    """Pupils of the last year with a suitable state-funded place near by, by need group, before and after."""
+    minutes = (20, 45, 75)
+    tables = {}
+    for suffix, variant in BEFORE_AND_AFTER.items():
+        access = getattr(of.plan, variant).access
+        counts = ["pupils", *(f"within_{limit}_min" for limit in minutes)]
+        tables[suffix] = added(access[access["academic_year"] == of.last], ["need_group"], counts)
+    groups = [code for code in NEED_GROUPS if code in tables["after"].index]
+    rows = pd.DataFrame({"need_group": [NEED_GROUPS[code] for code in groups]})
+    rows["pupils"] = tables["after"]["pupils"].reindex(groups).to_numpy()
+    for limit in minutes:
+        for suffix, table in tables.items():
+            within, everyone = table[f"within_{limit}_min"].reindex(groups), table["pupils"].reindex(groups)
+            rows[f"within_{limit}_{suffix}"] = (within / everyone.where(everyone >= least_for_shares(of))).to_numpy()
+    columns = [Column("need_group", "Need group"), pupils("pupils", "Pupils who need a place")]
+    for limit in minutes:
+        for suffix in BEFORE_AND_AFTER:
+            what = f"Share of these pupils within {limit} minutes of a suitable state-funded place, free or not, {suffix} the plan"
+            columns.append(Column(f"within_{limit}_{suffix}", f"Within {limit} minutes, {suffix}", "share of pupils", "share", what))
+    note = f"Residents in {of.last}. A place is suitable when it is designated for need and phase; it need not be free.{hides(of)}"
+    return made("access", f"Pupils near a suitable place, {of.last}", note, columns, rows)
 
 
 def avoided_table(of: Material) -> PackTable:

@@ -14,16 +14,13 @@ import pandas as pd
 
 from sufficiency.case import Case
 from sufficiency.outputs.figures import ALL, placed_pupils
-from sufficiency.outputs.pack.material import BEFORE_AND_AFTER, INDEPENDENT, Material
+from sufficiency.outputs.pack.material import BEFORE_AND_AFTER, INDEPENDENT, Material, least_for_shares
 from sufficiency.outputs.pack.table import Column, PackTable, made
 from sufficiency.plan import PlanTables
 
 FIFTHS: Final = ("Most deprived fifth", "Second fifth", "Middle fifth", "Fourth fifth", "Least deprived fifth")
 KINDS_OF_AREA: Final[Mapping[str, str]] = {"urban": "Urban", "rural": "Rural", "london": "London"}
 LONG_JOURNEY_MIN: Final = 45
-FEWEST_FOR_SHARES: Final = 20.0
-"""In a protected case a share is told of so many pupils and more."""
-LEAST: Final = 1e-9
 HIDDEN_AS: Final = 2.5
 """What a hidden count of 1 to 4 adds to the sum of a group."""
 PROTECTED_NOTE: Final = " Shares are of figures by zone as the map shows them; a hidden count adds 2.5."
@@ -51,7 +48,7 @@ def equality_table(of: Material) -> PackTable:
     areas = {suffix: _by_area(of, variant) for suffix, variant in BEFORE_AND_AFTER.items()}
     rows = []
     for what, group_of in _groups(of.case).items():
-        tables = {suffix: _shares(table, group_of, FEWEST_FOR_SHARES if protected else LEAST) for suffix, table in areas.items()}
+        tables = {suffix: _shares(table, group_of, least_for_shares(of)) for suffix, table in areas.items()}
         for group in tables["after"].index.intersection(tables["before"].index):
             before, after = ({str(k): float(v) for k, v in tables[suffix].loc[group].items()} for suffix in ("before", "after"))
             everyone = round(after["everyone"] / 5) * 5 if protected else after["everyone"]

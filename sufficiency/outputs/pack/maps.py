@@ -58,7 +58,7 @@ def map_pictures(of: Material) -> list[Picture]:
     on = ground(case)
     projects = project_list(plan.plan.projects, case)
     before, after = (_of_areas(shown[name], last, on) for name in ("counterfactual", "plan"))
-    need = after["pupils"] + after["unmet"]
+    need = after["pupils"] + after["unmet"].fillna(0.0)
     share = [100 * table["independent"] / table["pupils"].where(table["pupils"] > 0) for table in (before, after)]
     minutes = [table["pupil_minutes"] / table["travellers"].where(table["travellers"] > 0) for table in (before, after)]
     places = f"{projects['places'].sum():,.0f} places in {len(projects)} projects"

@@ -28,6 +28,8 @@ MEASURES: Final[Mapping[str, Sequence[str]]] = {
     "latent": ("latent",),
 }
 """What a pack counts -> columns of ``needs`` that add up to it."""
+FEWEST_FOR_SHARES: Final = 20.0
+"""In a protected case a share is told of so many pupils and more."""
 BEFORE_AND_AFTER: Final = {"before": "counterfactual", "after": "plan"}
 
 
@@ -104,6 +106,11 @@ def totals(of: Material, by: Sequence[str]) -> dict[str, pd.DataFrame]:
 def added(table: pd.DataFrame, by: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
     """Sums of shown figures; what is hidden is left out, and a sum of nothing but hidden figures is hidden."""
     return table.groupby(list(by))[list(columns)].sum(min_count=1)
+
+
+def least_for_shares(of: Material) -> float:
+    """Pupils from whom on a share is told."""
+    return 1e-9 if of.case.disclosure == "open" else FEWEST_FOR_SHARES
 
 
 def hides(of: Material) -> str:

@@ -17,6 +17,8 @@ from sufficiency.outputs.pack.canvas import Picture
 from sufficiency.outputs.pack.table import Column, PackTable, shown_rows
 
 STANDARD: Final = "ua-1"
+MOST_LETTERS: Final = 70
+"""A text that is longer asks for no more width."""
 LONG_TEXT: Final = 22
 """A text column whose longest cell is longer shares the width that figures and short texts leave."""
 
@@ -86,6 +88,6 @@ def _column(column: Column, cells: list[str]) -> dict[str, Any]:
         "heading": column.heading,
         "unit": unit,
         "right": column.form != "text",
-        "share": max(words, min(longest, 12 + 0.3 * longest)) if long else 0,
+        "share": max(words, min(longest, 12 + 0.3 * min(longest, MOST_LETTERS))) if long else 0,
         "letters": letters,
     }

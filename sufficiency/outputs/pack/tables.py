@@ -23,6 +23,7 @@ def pack_tables(of: Material) -> dict[str, PackTable]:
         content.kind_table(of),
         content.travel_table(of, "council_code"),
         content.travel_table(of, "need_group"),
+        content.access_table(of),
         content.avoided_table(of),
         content.range_table(of),
         equality_table(of),
