@@ -25,6 +25,7 @@ from api.store.plans import HEADLINE, headline
 from api.store.scope import scope_of
 from fixtures.tiny import NORTH, tiny_case
 from sufficiency.case import case_hashes, save_case
+from sufficiency.outputs.case_map import write_case_map
 from sufficiency.outputs.folder import SUBFOLDERS
 from sufficiency.outputs.map_page import BLOCKS
 from sufficiency.tables.plan_schemas import PLAN_SCHEMAS
@@ -121,6 +122,7 @@ def build_world(folder: Path, database_url: str = "") -> Iterator[World]:
     """A service with API keys and no worker; its cases and plans have the form of real ones, and next to nothing in them."""
     case = tiny_case()
     save_case(case, folder / "case")
+    write_case_map(case, folder / "case" / "map")
     _write_plan(folder / "plan")
     about = {
         **{name: getattr(case, name) for name in ("name", "level", "base_january", "programme", "price_base", "disclosure")},

@@ -239,7 +239,7 @@ def statements(world: World) -> Iterator[list[str]]:
         event.remove(world.store.engine, "before_cursor_execute", note)
 
 
-def test_a_case_for_others_is_not_taken_in(world: World, attacker: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_case_for_others_is_not_taken_in(world: World, mine: Ids, attacker: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     councils: tuple[str, ...] = ()
 
     def checked(sent: Any, folder: Any, settings: Any) -> CheckedCase:
@@ -249,6 +249,10 @@ def test_a_case_for_others_is_not_taken_in(world: World, attacker: dict[str, str
     monkeypatch.setattr(case_routes, "_checked", checked)
     for councils, status in (((THEIRS,), 403), ((OURS, THEIRS), 403), ((), 403), ((OURS,), 201)):
         assert world.client.post("/v1/cases", json={"builtin": "tiny"}, headers=attacker).status_code == status, councils
+    both = world.caller(EVERY_ROLE, frozenset({OURS, THEIRS}))
+    for councils, status in (((OURS, THEIRS), 422), ((THEIRS,), 422), ((OURS,), 201)):
+        answer = world.client.post(f"/v1/cases/{mine.case_id}/versions", json={"builtin": "tiny"}, headers=both)
+        assert answer.status_code == status, councils
     shared = world.client.post("/v1/cases", json={"builtin": "tiny", "partnership": PARTNERSHIP}, headers=attacker)
     assert shared.status_code == 403
     member = world.caller(EVERY_ROLE, frozenset({OURS}), frozenset({PARTNERSHIP}))

@@ -27,6 +27,7 @@ from api.state import Caller, Cursor, Limit, SettingsDep, StoreDep
 from api.store import Store, cases, rows
 from api.store.cases import CheckedCase
 from api.store.models import CaseRow
+from api.store.scope import councils_of
 
 router = APIRouter(prefix="/cases", tags=["cases"], route_class=ConditionalRoute)
 CHECK_S: Final = 600
@@ -271,6 +272,9 @@ def _take_in(sent: Upload, store: Store, settings: Settings, caller: Caller, onc
         with store.write() as session:
             if (known := once.earlier(session)) is not None:
                 return known
+            if earlier is not None and councils_of(session, earlier.scope_id) != checked.councils:
+                # else its number would tell those who see the earlier versions how many there are that they don't see
+                raise ApiError(422, "invalid-input", "A new version is about the same councils as the case that it follows.")
             row = cases.add(session, store, checked, caller, sent.partnership, earlier)
             return once.keep(session, created(CaseBody.of(row), f"/v1/cases/{row.id}"))
 
