@@ -14,7 +14,7 @@ const WEIGHTS: Record<string, string> = {
   "unmet.weight": "A pupil without a suitable place",
   "travel.excess_weight": "A minute of journey beyond the limit",
   "overcrowding.weight": "A pupil above a setting's places",
-  "displacement.share": "Share of new places' use that may come out of independent placement",
+  "displacement.share": "Pupils in new places who would otherwise be in independent ones",
 };
 
 const key = ({ fund_id, financial_year }: FundRow) => `${fund_id}|${financial_year}`;
@@ -53,9 +53,9 @@ export function changePanel(page: PlanPage, status: HTMLElement): Panel {
         ]
       : [paragraph("This case has one demand scenario only.")]),
     heading(3, "Longest journey, minutes one way"),
-    ...limits(page),
+    element("div", { class: "desk-fields" }, ...limits(page)),
     heading(3, "Weights"),
-    ...weights(page),
+    element("div", { class: "desk-fields" }, ...weights(page)),
     expander("How long to search", ...effort(page)),
   );
   return { element: panel, refresh: () => summary.replaceChildren(...(changesIn(draft) ? [bullets(inWords(page))] : [])) };
@@ -90,8 +90,7 @@ function money(page: PlanPage): HTMLElement[] {
         else draft.budgets[key(fund)] = gbp;
         page.changed();
       };
-      const input = numberInput(`fund-${key(fund)}`, String((draft.budgets[key(fund)] ?? asked(fund)) / 1e6), guarded(set));
-      input.classList.replace("govuk-input--width-10", "govuk-input--width-5");
+      const input = narrow(`fund-${key(fund)}`, String((draft.budgets[key(fund)] ?? asked(fund)) / 1e6), guarded(set));
       input.setAttribute("aria-label", `${fund.fund_id}, ${fund.financial_year}, GBP million`);
       const kinds = fund.eligible_kinds === "any" ? "any project" : fund.eligible_kinds.replaceAll("|", ", ").replaceAll("_", " ");
       const shared = fund.councils.includes("|") ? "; shared with other councils" : "";
@@ -127,7 +126,7 @@ function limits(page: PlanPage): HTMLElement[] {
     .map(([phase, name]) =>
       field(
         name,
-        numberInput(`limit-${phase}`, String(now[phase]), guarded((value) => {
+        narrow(`limit-${phase}`, String(now[phase]), guarded((value) => {
           now[phase] = number(value, "the minutes");
           if (Object.keys(before).every((one) => now[one] === before[one])) delete draft.assumptions["travel.limit_min"];
           else draft.assumptions["travel.limit_min"] = { ...now };
@@ -142,7 +141,7 @@ function weights(page: PlanPage): HTMLElement[] {
   return Object.entries(WEIGHTS).map(([name, label]) => {
     const before = Number(current(page, name));
     const unit = page.assumptions.find((one) => one.name === name)?.unit ?? "";
-    const input = numberInput(`weight-${name}`, String(draft.assumptions[name] ?? before), guarded((value) => {
+    const input = narrow(`weight-${name}`, String(draft.assumptions[name] ?? before), guarded((value) => {
       const figure = number(value, "the weight");
       if (figure === before) delete draft.assumptions[name];
       else draft.assumptions[name] = figure;
@@ -157,6 +156,12 @@ function effort(page: PlanPage): HTMLElement[] {
   const gap = numberInput("gap", String(100 * (draft.gap ?? request.settings.gap ?? 0.01)), guarded((value) => (draft.gap = number(value, "the gap") / 100)));
   const limit = numberInput("limit-s", String(draft.time_limit_s ?? request.settings.time_limit_s ?? 600), guarded((value) => (draft.time_limit_s = number(value, "the time limit"))));
   return [field("Stop within this share of the least possible cost, per cent", gap), field("Stop after so many seconds", limit), hint("The best plan by then is kept, with how far it may be from the best.")];
+}
+
+function narrow(...of: Parameters<typeof numberInput>): HTMLInputElement {
+  const input = numberInput(...of);
+  input.classList.replace("govuk-input--width-10", "govuk-input--width-5");
+  return input;
 }
 
 /** The number that was typed. */

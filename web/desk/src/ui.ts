@@ -106,6 +106,26 @@ export function radios(name: string, legend: string, options: [value: string, te
   );
 }
 
+/** Boxes that are all ticked at first. */
+export function checkboxes(name: string, legend: string, note: string, options: [value: string, text: string][], change: (value: string, ticked: boolean) => void): HTMLElement {
+  const items = options.map(([value, text], i) => {
+    const input = element("input", { class: "govuk-checkboxes__input", id: `${name}-${i}`, name, type: "checkbox", value, checked: "" });
+    input.addEventListener("change", () => change(value, input.checked));
+    return element("div", { class: "govuk-checkboxes__item" }, input, element("label", { class: "govuk-label govuk-checkboxes__label", for: `${name}-${i}` }, text));
+  });
+  return element(
+    "div",
+    { class: "govuk-form-group" },
+    element(
+      "fieldset",
+      { class: "govuk-fieldset", "aria-describedby": `${name}-hint` },
+      element("legend", { class: "govuk-fieldset__legend govuk-fieldset__legend--s" }, legend),
+      hint(note, `${name}-hint`),
+      element("div", { class: "govuk-checkboxes govuk-checkboxes--small" }, ...items),
+    ),
+  );
+}
+
 export function expander(name: string, ...content: Child[]): HTMLElement {
   return element("details", { class: "govuk-details" }, element("summary", { class: "govuk-details__summary" }, element("span", { class: "govuk-details__summary-text" }, name)), element("div", { class: "govuk-details__text" }, ...content));
 }

@@ -31,10 +31,15 @@ const EMPTY: GeoJSON.FeatureCollection = { type: "FeatureCollection", features: 
 export class PlanMap {
   private drawnPins: { at: [number, number]; properties: { number: string; index: number; open: boolean } }[] = [];
 
+  /** The plan whose figures make the classes; another one where two maps are compared. */
+  scale: PlanData;
+
   private constructor(
     readonly map: LibreMap,
     private readonly data: PlanData,
-  ) {}
+  ) {
+    this.scale = data;
+  }
 
   /** Resolves once the layers stand. `label` names the map to those who can't see it; `baseMap` is the address of tiles behind it. */
   static async create(container: HTMLElement, label: string, workerUrl: string, data: PlanData, baseMap?: string): Promise<PlanMap> {
@@ -162,7 +167,7 @@ export class PlanMap {
   }
 
   private shadeAreas({ measure, group, variant, year }: View): void {
-    const bounds = breaks(this.data, measure, group);
+    const bounds = breaks(this.scale, measure, Math.max(0, this.scale.groups.indexOf(this.data.groups[group])));
     const unknown: number[] = [];
     for (let area = 0; area < this.data.about.areas; area++) {
       const value = this.data.value(measure, variant, group, year, area);

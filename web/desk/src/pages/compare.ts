@@ -2,11 +2,13 @@
 
 import { PlanData } from "../../../map/src/data";
 import { PlanMap } from "../../../map/src/map";
+import { councilsTable } from "../../../map/src/panels";
+import type { View } from "../../../map/src/state";
 import { baseMap, mapSection, openMap, workerUrl } from "../map_section";
 import type { CaseBody, Comparison, PlanBody } from "../resources";
 import { bytes, get, list, post } from "../service";
 import { href } from "../state";
-import { element, heading, link, paragraph, show, table, tiles } from "../ui";
+import { element, heading, link, paragraph, scroll, show, table, tiles } from "../ui";
 import { count, percent, pounds, signed, whole } from "../words";
 
 const CHANGES: Record<string, string> = { "only first": "Only in the first", "only second": "Only in the second", resized: "Other size", moved: "Other year", same: "The same" };
@@ -19,8 +21,10 @@ export async function comparePage(firstId: string, secondId: string): Promise<vo
     ...[firstId, secondId].map((id) => PlanData.load((block) => bytes(`plans/${id}/map/${block}`))),
   ]);
   const canvas = element("div", { class: "map", id: "second-map" });
+  const secondCouncils = element("div");
   const changed = comparison.projects.filter(({ change }) => change !== "same");
   const map = mapSection("Where they differ", data[0].about.modelled);
+  map.element.classList.add("paired");
   map.beside.prepend(heading(3, `Second: ${second.name}`), canvas);
   show(
     `${first.name} and ${second.name}`,
@@ -28,9 +32,12 @@ export async function comparePage(firstId: string, secondId: string): Promise<vo
     heading(1, "Two plans side by side"),
     paragraph("First: ", link(href({ plan: firstId }), first.name), ". Second: ", link(href({ plan: secondId }), second.name), ". Differences are second less first."),
     ...(comparison.comparable ? [] : [element("div", { class: "govuk-inset-text" }, "The plans stem from different inputs, so the differences are not due to the choice of projects alone.")]),
-    tiles(comparison.figures.filter(({ unit }) => !unit.startsWith("share")).slice(0, 5).map(({ name, unit, difference }) => ({ name, figure: signed(difference, (value) => form(value, unit)), note: `${unit}, second less first` }))),
-    heading(2, "Figures"),
-    table("Pounds, pupils and minutes", ["Figure", "Unit", "First", "Second", "Difference"], comparison.figures.map(({ name, unit, first: a, second: b, difference }) => [name, unit, form(a, unit), form(b, unit), signed(difference, (value) => form(value, unit))]), [1]),
+    tiles(comparison.figures.filter(({ unit }) => !unit.startsWith("share")).slice(0, 5).map((row) => ({ name: capital(row.name), figure: signed(row.difference, (value) => form(value, row.unit)), note: `${row.unit}, second less first` }))),
+    map.element,
+    heading(3, "Figures by council, second plan"),
+    scroll("Figures by council, second plan", secondCouncils),
+    heading(2, "Pounds, pupils and minutes"),
+    table("Both plans", ["Figure", "Unit", "First", "Second", "Difference"], comparison.figures.map(({ name, unit, first: a, second: b, difference }) => [capital(name), unit, form(a, unit), form(b, unit), signed(difference, (value) => form(value, unit))]), [1]),
     heading(2, "Projects that differ"),
     changed.length
       ? table(
@@ -40,18 +47,25 @@ export async function comparePage(firstId: string, secondId: string): Promise<vo
           [1],
         )
       : paragraph("Both plans build the same projects, of the same size, in the same years."),
-    map.element,
   );
   map.slots.frame.before(heading(3, `First: ${first.name}`));
   const other = { map: null as PlanMap | null };
-  const explorer = await openMap(map, data[0], { label: label("first", first), changed: (view) => other.map?.show({ ...view, group: sameNeed(data, view.group), year: Math.min(view.year, data[1].about.years.length - 1) }, null) });
+  const follow = (view: View) => {
+    const same = { ...view, group: sameNeed(data, view.group), year: Math.min(view.year, data[1].about.years.length - 1) };
+    other.map?.show(same, null);
+    secondCouncils.replaceChildren(councilsTable(data[1], same));
+  };
+  const explorer = await openMap(map, data[0], { label: label("first", first), changed: follow });
   if (!explorer.map) return;
   other.map = await PlanMap.create(canvas, label("second", second), workerUrl(), data[1], baseMap());
+  other.map.scale = data[0];
   explorer.show();
   moveTogether(explorer.map, other.map);
 }
 
 const label = (which: string, { name }: PlanBody): string => `Map of the ${which} plan, ${name}. The tables on this page hold the same figures.`;
+
+const capital = (text: string): string => text[0].toUpperCase() + text.slice(1);
 
 /** The need group of the second plan that bears the same code. */
 const sameNeed = ([first, second]: PlanData[], group: number): number => Math.max(0, second.groups.indexOf(first.groups[group]));

@@ -4,7 +4,7 @@ import type { PlanBody, RequestBody, RunBody } from "../resources";
 import { get, list, post, rows } from "../service";
 import { href } from "../state";
 import { axes, line, shape, svg, text } from "../svg";
-import { button, element, heading, link, paragraph, show, table } from "../ui";
+import { button, checkboxes, element, heading, link, paragraph, show, table } from "../ui";
 import { count, pounds, STATES, whole } from "../words";
 
 const FACTORS = [0, 0.25, 0.5, 0.75, 1.25, 1.5, 2];
@@ -28,8 +28,10 @@ export async function frontierPage(id: string): Promise<void> {
   const stops: Stop[] = [{ times: 1, plan }, ...plans.flatMap((one) => (asked.has(one.request_id) ? [{ times: asked.get(one.request_id)!, plan: one }] : []))].sort((a, b) => a.times - b.times);
   const waiting = runs.filter(({ request_id }) => asked.has(request_id));
   const missing = FACTORS.filter((times) => ![...asked.values()].includes(times));
+  const wanted = new Set(missing);
   const start = async () => {
-    for (const times of missing) await post<RunBody>(`plans/${id}/what-if`, { name: `Budget times ${times}: ${plan.name}`.slice(0, 200), budgets: ids.map((fund_id) => ({ fund_id, times })), sensitivity: false });
+    if (!wanted.size) throw new Error("Tick at least one budget.");
+    for (const times of missing.filter((one) => wanted.has(one))) await post<RunBody>(`plans/${id}/what-if`, { name: `Budget times ${times}: ${plan.name}`.slice(0, 200), budgets: ids.map((fund_id) => ({ fund_id, times })), sensitivity: false });
     location.reload();
   };
   show(
@@ -45,7 +47,15 @@ export async function frontierPage(id: string): Promise<void> {
       [1],
     ),
     ...(waiting.length ? [paragraph(`${count(waiting.length, "run")} under way: `, ...waiting.flatMap(({ id: run, name, state }, i) => [i ? "; " : "", link(href({ run }), name), ` (${STATES[state].toLowerCase()})`]), "."), button("Look again", () => location.reload(), "secondary")] : []),
-    ...(missing.length ? [paragraph(`Not planned yet: times ${missing.join(", ")}. Each takes about as long as this plan took.`), button(`Plan ${count(missing.length, "budget")}`, start)] : []),
+    ...(missing.length
+      ? [
+          checkboxes("times", "Budgets that are not planned yet", "All allocations times this factor. Each takes about as long as this plan took.", missing.map((times) => [String(times), `Times ${times}`]), (value, ticked) => {
+            if (ticked) wanted.add(Number(value));
+            else wanted.delete(Number(value));
+          }),
+          button("Plan these budgets", start),
+        ]
+      : []),
   );
 }
 
