@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -162,6 +165,14 @@ def test_a_public_address_needs_authentication(host: str, tmp_path: Path) -> Non
     with pytest.raises(ExposedError, match="does not start"):
         service(tmp_path, AuthSettings(), host=host)
     check_exposure(host, KEYS)
+
+
+def test_the_program_does_not_start_on_a_public_address(tmp_path: Path) -> None:
+    environment = {**os.environ, "SUFFICIENCY_STORE_FOLDER": str(tmp_path), "SUFFICIENCY_WORKER": "none"}
+    command = [sys.executable, "-m", "api", "--host", "0.0.0.0", "--port", "0"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("The service does not start: it would listen on 0.0.0.0")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "[::1]", "127.8.9.1"])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -18,7 +20,7 @@ from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from api.auth.principal import Principal
 from api.auth.settings import TokenSettings
-from api.auth.tokens import BadTokenError, ProviderKeys, ProviderUnreachableError, principal_of_token
+from api.auth.tokens import BadTokenError, ProviderKeys, ProviderUnreachableError, fetch_json, principal_of_token
 
 ISSUER = "https://login.example.test/tenant"
 SETTINGS = TokenSettings(issuer=ISSUER, audience="places", jwks_url=f"{ISSUER}/keys")
@@ -276,3 +278,51 @@ def base64_equal(one: str, other: str) -> bool:
         ]
     except ValueError:
         return False
+
+
+class Answers(BaseHTTPRequestHandler):
+    """A provider over HTTP: discovery, keys, and answers that must not be believed."""
+
+    def do_GET(self) -> None:
+        """Answer by path."""
+        here = f"http://127.0.0.1:{self.server.server_address[1]}"
+        pages: dict[str, tuple[int, bytes]] = {
+            "/.well-known/openid-configuration": (200, json.dumps({"issuer": here, "jwks_uri": f"{here}/keys"}).encode()),
+            "/keys": (200, json.dumps({"keys": [RSA.as_dict(private=False)]}).encode()),
+            "/elsewhere": (302, b""),
+            "/list": (200, b"[]"),
+            "/text": (200, b"<p>sign in</p>"),
+            "/error": (500, b"{}"),
+            "/large": (200, b'{"keys": "' + b"x" * 1_100_000 + b'"}'),
+        }
+        status, body = pages.get(self.path, (404, b"{}"))
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Location", f"{here}/keys")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def provider_url() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_provider_is_discovered_over_http(provider_url: str) -> None:
+    settings = TokenSettings(issuer=provider_url, audience="places")
+    assert principal_of_token(signed(iss=provider_url), ProviderKeys(settings), settings).subject == "oidc:7f3a"
+
+
+@pytest.mark.parametrize("path", ["elsewhere", "list", "text", "error", "large", "nothing"])
+def test_a_provider_that_answers_otherwise_is_not_believed(provider_url: str, path: str) -> None:
+    with pytest.raises(ProviderUnreachableError):
+        fetch_json(f"{provider_url}/{path}")
+    with pytest.raises(ProviderUnreachableError):
+        fetch_json("http://127.0.0.1:9/closed")
