@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable
 from functools import partial
 
@@ -17,6 +18,65 @@ def cheapest_first(problem: Problem) -> Decisions:
 
     Options that add no places, or whose prerequisite is not built, wait; of an exclusive group the first wins.
     """
+    places = problem.options.module * problem.options.max_modules
+    return _best_first(problem, lambda option: float(places[option]), lambda option: None)
+
+
+def cheapest_per_displaced(problem: Problem) -> Decisions:
+    """Cheapest cost per use of OUTSIDE pools that a place displaces, those counted that earlier choices leave; then cheapest per place.
+
+    A place displaces its families' share, but no more than its owner's own users have outside in the last period.
+    """
+    options, displacement = problem.options, problem.displacement
+    served, places = _served(problem), options.module * options.max_modules
+    left = displacement.floor[:, :, -1].copy()
+
+    def displaced(option: int) -> Floats:
+        """(H,) what the option's places displace of what is left, in proportion to it."""
+        mine: Floats = np.where(served[option], left[options.owner[option]], 0.0)
+        most = float(places[option] * (displacement.share * mine).sum() / mine.sum()) if mine.sum() > 0 else 0.0
+        return mine * min(1.0, most / mine.sum()) if most > 0 else 0.0 * mine
+
+    def value(option: int) -> float:
+        # what displaces nothing comes last, by cost per place
+        return float(displaced(option).sum()) + 1e-6 * float(places[option])
+
+    def chosen(option: int) -> None:
+        left[options.owner[option]] -= displaced(option)
+
+    return _best_first(problem, value, chosen)
+
+
+def largest_need_first(problem: Problem) -> Decisions:
+    """No cost is compared: each owner's money goes, time and again, to the families with most demand not yet given places."""
+    options, demand = problem.options, problem.demand
+    served, places = _served(problem), options.module * options.max_modules
+    need = np.zeros((len(problem.owners), len(problem.families)))
+    there = np.einsum("zcv,cv->zc", demand.entrants, demand.stay[:, :, -1])
+    origin, cls = np.nonzero(there)
+    np.add.at(need, (demand.origin_owner[origin], demand.class_family[cls]), there[origin, cls])
+
+    def most(option: int) -> float:
+        return float(np.where(served[option], need[options.owner[option]], 0.0).sum())
+
+    def chosen(option: int) -> None:
+        mine = np.where(served[option], need[options.owner[option]], 0.0)
+        if mine.sum() > 0:
+            need[options.owner[option]] -= mine * min(1.0, float(places[option]) / float(mine.sum()))
+
+    return _best_first(problem, most, chosen, cost=np.ones(len(places)))
+
+
+def _served(problem: Problem) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """(J, H) families that an option's places accept."""
+    accepted = np.zeros((len(problem.families), len(problem.pools.labels)), np.bool_)
+    np.logical_or.at(accepted, problem.demand.class_family, problem.pools.accepts)
+    pool = problem.options.pool
+    return np.where((pool >= 0)[:, None], accepted[:, np.maximum(pool, 0)].T, False)
+
+
+def _best_first(problem: Problem, value: Callable[[int], float], chosen: Callable[[int], None], *, cost: Floats | None = None) -> Decisions:
+    """Least cost per value first while money lasts. A value may fall as others are chosen, never rise; 0 = not wanted."""
     options = problem.options
     decisions = no_decisions(problem)
     start, modules = decisions.start.copy(), decisions.modules.copy()
@@ -24,16 +84,24 @@ def cheapest_first(problem: Problem) -> Decisions:
     for k in np.nonzero(start)[0]:
         payable.take(options.owner[options.start_option[k]], options.kind[options.start_option[k]], spend(problem, int(k), int(modules[k])))
     j = options.start_option
-    places = options.module * options.max_modules
     first = np.array([np.nonzero(j == option)[0].min(initial=len(j)) for option in range(len(options.labels))], np.int64)
-    able = (places > 0) & (first < len(j)) & (options.committed_start < 0)
+    able = (options.module * options.max_modules > 0) & (first < len(j)) & (options.committed_start < 0)
     at = np.minimum(first, max(len(j) - 1, 0))
-    dearest = options.fixed_spend[at].sum(axis=1) + options.max_modules * options.module_spend[at].sum(axis=1)
-    cost = np.where(able, dearest / np.maximum(places, 1), np.inf)
+    if cost is None:
+        cost = options.fixed_spend[at].sum(axis=1) + options.max_modules * options.module_spend[at].sum(axis=1)
     taken_groups = set(options.exclusive[j[start > 0]][options.exclusive[j[start > 0]] >= 0].tolist())
     opened = {int(j[k]): int(options.start_opens[k]) for k in np.nonzero(start)[0]}
-    for option in np.lexsort((np.arange(len(cost)), cost)):
-        if not able[option] or int(options.exclusive[option]) in taken_groups:
+    queue = [(float(cost[option]) / worth, int(option)) for option in np.nonzero(able)[0] if (worth := value(int(option))) > 0]
+    heapq.heapify(queue)
+    while queue:
+        ratio, option = heapq.heappop(queue)
+        if int(options.exclusive[option]) in taken_groups:
+            continue
+        worth = value(option)
+        if worth <= 0:
+            continue
+        if cost[option] / worth > ratio * (1 + 1e-12):
+            heapq.heappush(queue, (float(cost[option]) / worth, option))
             continue
         needed = int(options.prerequisite[option])
         for k in np.nonzero(j == option)[0]:
@@ -41,7 +109,8 @@ def cheapest_first(problem: Problem) -> Decisions:
                 continue
             if payable.take(options.owner[option], options.kind[option], spend(problem, int(k), int(options.max_modules[option]))):
                 start[k], modules[k] = 1, options.max_modules[option]
-                opened[int(option)] = int(options.start_opens[k])
+                opened[option] = int(options.start_opens[k])
+                chosen(option)
                 if options.exclusive[option] >= 0:
                     taken_groups.add(int(options.exclusive[option]))
                 break

@@ -1,7 +1,8 @@
 """Large-neighbourhood search: better plans part by part, each step feasible and at its true cost.
 
     fill      with options held, every owner's cells in turn take their cheapest places while they pay for the use of
-              places at the prices, so that the first do not crowd out the rest; then in turn at true cost
+              places at the prices, so that the first do not crowd out the rest; then in turn at true cost, each
+              round looking at the arcs that the duals of the last one favour (column generation)
     improve   an owner with its options, then owners with their neighbours, larger groups each time round
 
 Parts that share no row are solved side by side; which ones does not depend on how many machines there are.
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from solver.backends.protocol import Limits, ModelSolution
-from solver.decomposition.parts import Charges, Part, Task, charges, solve_task
+from solver.decomposition.parts import Charges, Part, Task, solve_task
 from solver.decomposition.standing import Ground, Standing
 from solver.formulation import MONEY
 from solver.pricing import Prices
@@ -23,8 +24,9 @@ from solver.problem import Bools, Floats, Ints
 
 TOLL = 0.9
 """Share of the prices that flows pay while places are first filled."""
-FILL_ARCS, IMPROVE_ARCS = 8, 6
-LEAST_SWEEP_GAIN = 3e-4
+FILL_ARCS, IMPROVE_ARCS = 24, 6
+"""Arcs that a part looks at for each cell: with few, cells wait though there are places elsewhere."""
+LEAST_SWEEP_GAIN = 1e-3
 """Share of the cost below which another round of filling is not worth its time."""
 PART_SECONDS, PART_GAP = 30.0, 1e-4
 TOGETHER = 8
@@ -57,7 +59,7 @@ class Pace:
 
 def filled(ground: Ground, plan: Standing, prices: Prices, pace: Pace, *, empty: bool) -> Standing:
     """The plan with its options held and its flows as cheap as owner after owner can make them. ``empty``: nobody is placed yet."""
-    charged = charges(ground.problem, prices)
+    charged = Charges(ground, prices)
     owners = _groups_of_one(ground)
     if empty:
         toll = np.zeros(ground.rows)
@@ -76,7 +78,7 @@ def filled(ground: Ground, plan: Standing, prices: Prices, pace: Pace, *, empty:
 
 def improved(ground: Ground, plan: Standing, prices: Prices, pace: Pace, *, enough: Callable[[float], bool]) -> Standing:
     """A plan at most as dear, found part by part until time is up or the cost is ``enough``."""
-    charged = charges(ground.problem, prices)
+    charged = Charges(ground, prices)
     random = np.random.default_rng(pace.seed)
     near = nearness(ground)
     size = 1
@@ -104,6 +106,8 @@ def _round(
     for part, solution in zip(parts, found, strict=True):
         if moved[part.rows].any():
             continue
+        if solution.row_dual is not None and toll is None:
+            charged.learn(part.rows, solution.row_dual[: len(part.rows)])
         after = part.taken_up(plan, solution, always=toll is not None)
         if after is not plan:
             moved[part.rows] = True

@@ -22,6 +22,8 @@ from solver.pricing import Arcs, Prices, displacement_share, flow_costs
 from solver.problem import Bools, Floats, Ints, Problem
 from solver.result import Flows
 
+LEARNING = 0.5
+"""Share of a part's duals in the prices after it."""
 LEAST_GAIN = 1e-9
 """Share of a part's cost below which a gain is solver's dust."""
 
@@ -41,24 +43,43 @@ def solve_task(task: Task) -> ModelSolution:
     return HighsBackend().solve(task.model, task.limits, relax=task.relax, start=task.start)
 
 
-@dataclass(frozen=True)
 class Charges:
-    """What prices add to the arcs."""
+    """What prices add to the arcs: they decide which arcs a part looks at, never what an arc costs.
 
-    owed: Floats
-    """(C, P, T) for a unit that enters a pool in a period"""
-    paid: Floats
-    """(L, C, T) what displacement pays for it"""
-    share: Floats
-    """(C, P) of the unit that counts for displacement"""
+    Capacity and displacement only; updated by what the parts learn.
+    """
 
+    def __init__(self, ground: Ground, prices: Prices) -> None:
+        problem = ground.problem
+        demand = problem.demand
+        self.problem = problem
+        self.owed: Floats = np.einsum("cvt,pt->cpv", demand.use, prices.capacity, optimize=True)
+        """(C, P, T) for a unit that enters a pool in a period"""
+        self.paid: Floats = np.einsum("cvt,lct->lcv", demand.stay, prices.displacement[:, demand.class_family, :], optimize=True)
+        """(L, C, T) what displacement pays for it"""
+        self.share = displacement_share(problem)
+        self.capacity, self.displacement = prices.capacity.copy(), prices.displacement.copy()
+        self.pool_of_row = np.full(ground.rows, -1)
+        self.pool_of_row[ground.core.capacity_row] = np.arange(self.capacity.size).reshape(self.capacity.shape)
+        limited = ground.core.displacement_row >= 0
+        self.limit_of_row = np.full(ground.rows, -1)
+        self.limit_of_row[ground.core.displacement_row[limited]] = np.nonzero(limited.ravel())[0]
 
-def charges(problem: Problem, prices: Prices) -> Charges:
-    """Capacity and displacement prices by arc; quotas and measures only decide, here, which arcs are looked at first."""
-    demand = problem.demand
-    owed: Floats = np.einsum("cvt,pt->cpv", demand.use, prices.capacity, optimize=True)
-    paid: Floats = np.einsum("cvt,lct->lcv", demand.stay, prices.displacement[:, demand.class_family, :], optimize=True)
-    return Charges(owed, paid, displacement_share(problem))
+    def learn(self, rows: Ints, dual: Floats) -> None:
+        """Move the prices of a solved part's rows towards its duals: places to spare become cheaper, but not all at once for all."""
+        demand = self.problem.demand
+        place = self.pool_of_row[rows]
+        flat = self.capacity.ravel()
+        known = place >= 0
+        flat[place[known]] = (1 - LEARNING) * flat[place[known]] + LEARNING * np.maximum(0.0, -dual[known]) / MONEY
+        pools = np.unique(place[place >= 0] // self.capacity.shape[1])
+        self.owed[:, pools] = np.einsum("cvt,pt->cpv", demand.use, self.capacity[pools], optimize=True)
+        limit = self.limit_of_row[rows]
+        flat = self.displacement.ravel()
+        known = limit >= 0
+        flat[limit[known]] = (1 - LEARNING) * flat[limit[known]] + LEARNING * np.maximum(0.0, dual[known]) / MONEY
+        owners = np.unique(limit[limit >= 0] // int(np.prod(self.displacement.shape[1:])))
+        self.paid[owners] = np.einsum("cvt,lct->lcv", demand.stay, self.displacement[owners][:, demand.class_family, :], optimize=True)
 
 
 def arcs_near(problem: Problem, owners: Ints, charged: Charges, each: int, flows: Flows) -> Arcs:

@@ -1,0 +1,115 @@
+"""``python -m sufficiency.england --data DIR --out DIR``: plan England's capital programme and say what it buys.
+
+Writes to OUT: ``case/`` (unless it is there), ``england.json``, ``england.md``, ``regions.csv``, and for every world its
+projects, needs and travel as Parquet (``worlds/``), for each region its share of them (``regions/``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import sys
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from solver.result import Progress
+from solver.solve import SolveOptions
+from sufficiency.build.build_case import build_case
+from sufficiency.case import load_case, save_case
+from sufficiency.england.figures import by_region, happened_table, national, world_tables
+from sufficiency.england.report import report_text
+from sufficiency.england.worlds import solve_worlds
+from sufficiency.formulate import Formulation, formulate
+
+
+def main() -> None:
+    """Straight through; progress goes to the error stream."""
+    chosen = _arguments()
+    began, cpu = time.monotonic(), time.process_time()
+
+    def say(text: str) -> None:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        sys.stderr.write(f"[{time.monotonic() - began:7.1f} s, CPU {time.process_time() - cpu:7.1f} s, {peak:4.1f} GB] {text}\n")
+        sys.stderr.flush()
+
+    def watch(step: Progress) -> None:
+        plan = f"plan {step.upper / 1e6:,.0f}m" if step.upper < float("inf") else "no plan yet"
+        say(f"  {step.phase:<8} {plan}, bound {step.lower / 1e6:,.0f}m")
+
+    formulation = _formulated(chosen, say)
+    how = SolveOptions(gap=chosen.gap, seconds=chosen.time_limit, threads=chosen.threads, report=watch)
+    worlds = solve_worlds(formulation, how, say)
+    say("Tables")
+    tables = {name: world_tables(*world) for name, world in worlds.by_name().items()}
+    regions = by_region(worlds, tables)
+    found = {
+        "title": f"England: {formulation.case.programme}, {formulation.case.academic_years[0]} to {formulation.case.academic_years[-1]}",
+        "day": date.today().isoformat(),
+        "processors": os.cpu_count(),
+        **national(worlds, tables),
+        "log": [vars(step) for step in worlds.plan.log],
+        "wall_s": time.monotonic() - began,
+        "cpu_s": time.process_time() - cpu,
+        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+    }
+    happened = happened_table(found)
+    _write(chosen.out, found, regions, happened, tables, formulation)
+    sys.stdout.write(report_text(found, regions, happened))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m sufficiency.england", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("out") / "england")
+    parser.add_argument("--programme", default="hnpca-2022-25")
+    parser.add_argument("--level", choices=("msoa", "lsoa"), default="msoa")
+    parser.add_argument("--gap", type=float, default=0.0025, help="stop within this share of the least cost")
+    parser.add_argument("--time-limit", type=float, default=1800.0, help="seconds for the plan; the other worlds take parts of it")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    return parser.parse_args()
+
+
+def _formulated(chosen: argparse.Namespace, say: Any) -> Formulation:
+    """The case, built where it is not there yet, as arrays; its tables are not kept beside them."""
+    folder = chosen.out / "case"
+    if not (folder / "case.toml").is_file():
+        save_case(build_case(chosen.data, level=chosen.level, england=True, programme=chosen.programme, progress=say), folder)
+    say(f"Reading {folder}")
+    formulation = formulate(load_case(folder))
+    say(f"  {formulation.problem.size()}")
+    return formulation
+
+
+def _write(
+    out: Path,
+    found: dict[str, Any],
+    regions: pd.DataFrame,
+    happened: pd.DataFrame,
+    tables: dict[str, dict[str, pd.DataFrame]],
+    formulation: Formulation,
+) -> None:
+    """All files; tables of many rows as Parquet."""
+    (out / "england.json").write_text(json.dumps(found, indent=1, default=float), encoding="utf-8")
+    (out / "england.md").write_text(report_text(found, regions, happened), encoding="utf-8")
+    regions.to_csv(out / "regions.csv", index=False)
+    region = formulation.case.councils.set_index("council_code")["region_name"]
+    for world, parts in tables.items():
+        for name, table in parts.items():
+            (out / "worlds" / world).mkdir(parents=True, exist_ok=True)
+            table.to_parquet(out / "worlds" / world / f"{name}.parquet", index=False)
+            for place, rows in table.groupby(table["council_code"].map(region)):
+                folder = out / "regions" / str(place).lower().replace(" ", "-") / world
+                folder.mkdir(parents=True, exist_ok=True)
+                rows.to_parquet(folder / f"{name}.parquet", index=False)
+
+
+if __name__ == "__main__":
+    main()

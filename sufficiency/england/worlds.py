@@ -1,0 +1,90 @@
+"""The worlds that England's plan is measured against, solved one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from solver.decomposition.master import no_decisions
+from solver.problem import Problem
+from solver.result import Decisions, Solution
+from solver.rules import cheapest_first, cheapest_per_displaced, largest_need_first
+from solver.solve import SolveOptions, solve
+from sufficiency.formulate import Formulation, with_floor
+
+RULES: dict[str, Callable[[Problem], Decisions]] = {
+    "cheapest_per_place": cheapest_first,
+    "cheapest_per_independent_avoided": cheapest_per_displaced,
+    "formula_without_optimising": largest_need_first,
+}
+RULE_SHARE, POOLED_SHARE = 0.1, 0.2
+"""Share of the time limit that each rule, and the plan with pooled budgets, may take."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Worlds:
+    """Solved worlds; the formulation holds the floor of displacement."""
+
+    formulation: Formulation
+    pooled_formulation: Formulation
+    counterfactual: Solution
+    rules: dict[str, Solution]
+    plan: Solution
+    pooled: Solution
+
+    @property
+    def rule(self) -> str:
+        """The better of the two planner's rules."""
+        return min(("cheapest_per_place", "cheapest_per_independent_avoided"), key=lambda name: self.rules[name].upper)
+
+    def by_name(self) -> dict[str, tuple[Formulation, Solution]]:
+        """Every world with the formulation that it was solved in."""
+        worlds = {"counterfactual": self.counterfactual, **self.rules, "plan": self.plan}
+        named = {name: (self.formulation, solution) for name, solution in worlds.items()}
+        return {**named, "pooled_by_region": (self.pooled_formulation, self.pooled)}
+
+
+def solve_worlds(formulation: Formulation, how: SolveOptions, say: Say) -> Worlds:
+    """Counterfactual, rules, plan, and the plan when each region's councils pool their budgets. Each starts from what is known."""
+    say("Counterfactual: committed projects only")
+    counterfactual = solve(formulation.problem, how, fixed=no_decisions(formulation.problem))
+    formulation = with_floor(formulation, counterfactual.flows)
+    problem = formulation.problem
+    rules = {}
+    for name, rule in RULES.items():
+        say(f"Rule: {name.replace('_', ' ')}")
+        shorter = replace(how, seconds=RULE_SHARE * how.seconds)
+        rules[name] = solve(problem, shorter, fixed=rule(problem), known_flows=[counterfactual.flows], start=counterfactual)
+    best = min([counterfactual, *rules.values()], key=lambda world: world.upper)
+    say("Plan")
+    plan = solve(problem, how, known_flows=[counterfactual.flows], start=best)
+    say("Plan with budgets pooled within regions")
+    pooled_formulation = replace(formulation, problem=pooled_by_region(formulation))
+    shorter = replace(how, seconds=POOLED_SHARE * how.seconds)
+    pooled = solve(pooled_formulation.problem, shorter, known_flows=[counterfactual.flows], start=plan)
+    return Worlds(formulation, pooled_formulation, counterfactual, rules, plan, pooled)
+
+
+def pooled_by_region(formulation: Formulation) -> Problem:
+    """The problem with one fund for each region, of all its councils' money. ValueError when funds are tied to each other."""
+    problem = formulation.problem
+    if problem.transfers is not None or problem.shares is not None or problem.grants is not None:
+        raise ValueError("budgets with transfers, least shares or grants can't be pooled")
+    region = formulation.case.councils.set_index("council_code")["region_name"].reindex(list(formulation.demand.councils))
+    names = sorted(region.unique())
+    number = region.map(names.index).to_numpy(int)
+    funds = problem.funds
+    of_fund = np.array([number[np.nonzero(councils.any(axis=1))[0][0]] for councils in funds.eligible])
+    count = len(names)
+    amount = np.zeros((count, funds.amount.shape[1]))
+    np.add.at(amount, of_fund, funds.amount)
+    eligible = np.zeros((count, *funds.eligible.shape[1:]), np.bool_)
+    for fund, home in enumerate(of_fund):
+        eligible[home] |= funds.eligible[fund].any(axis=0) & (number == home)[:, None]
+    carry = np.ones_like(amount)
+    np.minimum.at(carry, of_fund, funds.carry_share)
+    return replace(problem, funds=replace(funds, labels=tuple(names), amount=amount, eligible=eligible, carry_share=carry))
