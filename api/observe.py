@@ -97,9 +97,19 @@ class Observed:
             try:
                 await self._app(scope, receive, answer)
             finally:
-                took, route = took or time.perf_counter() - began, getattr(scope.get("route"), "path", "unmatched")
+                took, route = took or time.perf_counter() - began, template_of(scope)
                 self._metrics.requests.labels(method, route, str(status)).inc()
                 self._metrics.seconds.labels(route).observe(took)
                 subject = getattr(scope.get("state", {}).get("principal"), "subject", None)
                 log.info("request", method=method, route=route, status=status, ms=round(took * 1000, 1), subject=subject)
         return None
+
+
+def template_of(scope: Scope) -> str:
+    """The path with names in place of ids, ``/v1/plans/{plan_id}``; what no route answers is not quoted."""
+    form = getattr(scope.get("route"), "path_format", None)
+    if form is None:
+        return "unmatched"
+    path, end = scope["path"].removeprefix(scope.get("root_path", "")), form.format(**scope.get("path_params", {}))
+    prefix = path.removesuffix(end) if path.endswith(end) else ""  # a route of an included router doesn't know its prefix
+    return f"{prefix}{form}"

@@ -26,6 +26,7 @@ from api.auth.models import KeyRow
 from api.auth.principal import LOCAL, Principal, Scoped, noted, unauthenticated
 from api.auth.settings import is_loopback
 from api.auth.tokens import BadTokenError, ProviderUnreachableError, principal_of_token
+from api.observe import template_of
 from api.problems import ApiError, problem_response
 
 log = structlog.get_logger("api.auth")
@@ -182,16 +183,6 @@ def deed_of(scope: Scope, principal: Principal, resources: list[Scoped], answer:
         status=answer["status"],
         request_id=str(scope.get("state", {}).get("request_id") or secrets.token_hex(8)),
     )
-
-
-def template_of(scope: Scope) -> str:
-    """The path with names in place of ids, ``/v1/plans/{plan_id}``; what no route answers is not quoted."""
-    form = getattr(scope.get("route"), "path_format", None)
-    if form is None:
-        return "unmatched"
-    path, end = scope["path"].removeprefix(scope.get("root_path", "")), form.format(**scope.get("path_params", {}))
-    prefix = path.removesuffix(end) if path.endswith(end) else ""  # a route of an included router doesn't know its prefix
-    return f"{prefix}{form}"
 
 
 def refuse_strangers(scope: Scope) -> None:
