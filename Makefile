@@ -48,6 +48,9 @@ packs: $(READY) web ## Meeting packs of England's nine partnerships and nine reg
 serve: $(READY) web ## Start the service at http://127.0.0.1:8000 [HOST= PORT=]
 	$(BIN)/python -m api $(if $(filter command line,$(origin HOST)),--host "$(HOST)") $(if $(PORT),--port "$(PORT)")
 
+england-plan: $(READY) data ## Plan all England and say what the programme buys [PROGRAMME= OUT=out/england GAP= TIME_LIMIT=]
+	$(BIN)/python -m sufficiency.england --data "$(SUFFICIENCY_DATA)" --out "$(or $(OUT),out/england)" $(if $(PROGRAMME),--programme $(PROGRAMME)) $(if $(GAP),--gap $(GAP)) $(if $(TIME_LIMIT),--time-limit $(TIME_LIMIT))
+
 travel: $(READY) $(if $(filter $(FICTIONAL),$(CASE)),$(FICTIONAL)/case.toml) ## Journeys of a case along real roads [ROADS=file.osm.pbf CASE= OUT=out/travel.parquet CACHE= DASK=local]
 	$(BIN)/sufficiency travel --case "$(CASE)" $(if $(ROADS),--roads "$(ROADS)") $(if $(CACHE),--cache "$(CACHE)") $(if $(DASK),--dask "$(DASK)") --out "$(or $(OUT),out/travel.parquet)"
 

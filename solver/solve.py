@@ -10,6 +10,7 @@ import numba
 from solver.backends import backend_named
 from solver.backends.protocol import Limits
 from solver.decomposition.large import decompose_large
+from solver.decomposition.neighbourhoods import Run, run_here
 from solver.decomposition.search import Budget, decompose
 from solver.direct import solve_direct
 from solver.problem import Problem
@@ -47,6 +48,8 @@ class SolveOptions:
     interrupted: Callable[[], bool] = _never
     """Asked now and then; True stops with the best plan so far."""
     report: Callable[[Progress], None] = _silent
+    run: Run = run_here
+    """How the parts of a very large problem are solved: here, or on ``solver.machines``."""
 
 
 def solve(
@@ -71,7 +74,7 @@ def solve(
     numba.set_num_threads(min(how.threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
     budget = Budget(how.gap, how.seconds, how.threads, how.seed, how.interrupted, how.report)
     if problem.arcs > how.block_arcs:
-        return decompose_large(problem, budget, known_flows=known_flows, candidates=candidates, fixed=fixed, start=start)
+        return decompose_large(problem, budget, known_flows=known_flows, candidates=candidates, fixed=fixed, start=start, run=how.run)
     if start is not None:
         candidates = [start.decisions, *candidates]
     return decompose(problem, budget, known_flows=known_flows, candidates=candidates, fixed=fixed)

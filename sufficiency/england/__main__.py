@@ -12,12 +12,17 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from solver.decomposition.neighbourhoods import Run, run_here
+from solver.machines import machines
 from solver.result import Progress
 from solver.solve import SolveOptions
 from sufficiency.build.build_case import build_case
@@ -44,7 +49,8 @@ def main() -> None:
 
     formulation = _formulated(chosen, say)
     how = SolveOptions(gap=chosen.gap, seconds=chosen.time_limit, threads=chosen.threads, report=watch)
-    worlds = solve_worlds(formulation, how, say)
+    with _machines(chosen) as run:
+        worlds = solve_worlds(formulation, replace(how, run=run), say)
     say("Tables")
     tables = {name: world_tables(*world) for name, world in worlds.by_name().items()}
     regions = by_region(worlds, tables)
@@ -73,8 +79,20 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--level", choices=("msoa", "lsoa"), default="msoa")
     parser.add_argument("--gap", type=float, default=0.0025, help="stop within this share of the least cost")
     parser.add_argument("--time-limit", type=float, default=1800.0, help="seconds for the plan; the other worlds take parts of it")
+    parser.add_argument("--workers", type=int, default=0, help="processes that solve parts side by side; 0 = this one only")
+    parser.add_argument("--scheduler", help="address of a Dask scheduler whose workers solve parts, e.g. tcp://host:8786")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     return parser.parse_args()
+
+
+@contextmanager
+def _machines(chosen: argparse.Namespace) -> Iterator[Run]:
+    """This process, or workers when some are asked for."""
+    if not chosen.workers and not chosen.scheduler:
+        yield run_here
+        return
+    with machines(workers=chosen.workers, scheduler=chosen.scheduler) as run:
+        yield run
 
 
 def _formulated(chosen: argparse.Namespace, say: Any) -> Formulation:

@@ -1,0 +1,56 @@
+"""Parts on Dask workers: the same answer as in one process, also when a worker is killed in mid-run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+from distributed import Client, LocalCluster
+from solver_cases import MEDIUM, random_problem
+
+from solver.backends.protocol import Limits
+from solver.decomposition.master import no_decisions
+from solver.decomposition.neighbourhoods import run_here
+from solver.decomposition.parts import Charges, Part, Task
+from solver.decomposition.standing import Ground
+from solver.machines import machines
+from solver.pricing import no_prices
+from solver.solve import SolveOptions, solve
+
+LIMITS = Limits(gap=1e-6, seconds=120, threads=1)
+
+
+def _tasks() -> list[Task]:
+    tasks = []
+    for seed in (5, 6):
+        problem = random_problem(seed, MEDIUM)
+        ground = Ground(problem)
+        flows = solve(problem, SolveOptions(gap=1e-6, threads=1), fixed=no_decisions(problem)).flows
+        plan = ground.settled(no_decisions(problem), flows, LIMITS)
+        assert plan is not None
+        charged = Charges(ground, no_prices(problem))
+        tasks += [Part(ground, plan, np.array([owner]), charged, each=3, decide=False).task(LIMITS) for owner in (0, 1)]
+    return tasks
+
+
+def test_workers_and_one_process_find_the_same() -> None:
+    tasks = _tasks()
+    here = [found.objective for found in run_here(tasks)]
+    with machines(workers=2, memory="1GB") as run:
+        there = [found.objective for found in run(tasks)]
+    np.testing.assert_allclose(there, here, rtol=1e-9)
+
+
+def test_a_killed_worker_costs_its_task_not_the_run() -> None:
+    tasks = _tasks()
+    here = [found.objective for found in run_here(tasks)]
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster, Client(cluster) as client:
+        victim = next(iter(client.run(os.getpid).values()))
+        threading.Thread(target=lambda: (time.sleep(0.5), os.kill(victim, signal.SIGKILL)), daemon=True).start()
+        with machines(scheduler=cluster.scheduler_address) as run:
+            there = [found.objective for _ in range(4) for found in run(tasks)]
+        assert victim not in client.run(os.getpid).values()
+    np.testing.assert_allclose(there, here * 4, rtol=1e-9)
