@@ -47,6 +47,9 @@ def case_build(
     england: Annotated[bool, typer.Option("--england", help="All 153 councils.")] = False,
     programme: Annotated[str, typer.Option(help="hnpca-2022-25, hnpca-2021-25 or high-needs-2025-30.")] = "hnpca-2022-25",
     projects: Annotated[Path | None, typer.Option(help="Your own project list (CSV) in place of the generated candidates.")] = None,
+    allocations: Annotated[
+        Path | None, typer.Option(help="The published 'High needs provision capital allocations' (.ods) in place of the derived split.")
+    ] = None,
 ) -> None:
     """Build a case from the publishers' files."""
     from sufficiency.build.build_case import build_case
@@ -61,6 +64,7 @@ def case_build(
         england=england,
         programme=programme,
         projects_file=projects,
+        allocations_file=allocations,
         progress=_say,
     )
     save_case(case, out)

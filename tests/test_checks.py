@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import shapely
 from hand_case import BASE, added, changed, hand_case, project, without
+from test_checks_programme import FAULTS as OF_PROGRAMMES
 
 from sufficiency.assumptions import default_assumptions
 from sufficiency.case import Case
@@ -435,7 +436,7 @@ def test_a_fault_is_found_where_it_is(fault: str) -> None:
 
 
 def test_every_check_without_reference_has_a_fault_that_triggers_it() -> None:
-    assert {code for code, _, _ in CHECKS} - NEED_A_TABLE == {code for code, *_ in FAULTS.values()}
+    assert {code for code, _, _ in CHECKS} - NEED_A_TABLE == {code for code, *_ in [*FAULTS.values(), *OF_PROGRAMMES.values()]}
 
 
 PersonFault = tuple[str, References, str, str, int | None]

@@ -19,7 +19,7 @@ from sufficiency.build.demand_ahead import demand_ahead
 from sufficiency.build.designated_pools import by_need_group
 from sufficiency.build.gravity import Floats, residence_margins
 from sufficiency.build.partnerships import chosen_councils
-from sufficiency.build.programmes import council_weights, funds_table, read_programme
+from sufficiency.build.programmes import allocated_funds, allocation_notes, council_weights, read_programme
 from sufficiency.build.residents import completed_totals, council_placements, published_totals, pupils_table
 from sufficiency.build.small_area_split import LEVELS, area_shares, areas_table
 from sufficiency.build.suitability import suitability_table
@@ -27,6 +27,7 @@ from sufficiency.build.supply import KINDS, Supply, supply_of_england
 from sufficiency.build.supply_notes import supply_notes
 from sufficiency.case import Case, Source, validated
 from sufficiency.sources import gias
+from sufficiency.sources.allocations import read_allocations
 from sufficiency.sources.boundaries import councils as all_councils
 from sufficiency.sources.ehc_plans import ENGLAND
 from sufficiency.sources.files import find, provenance
@@ -37,6 +38,7 @@ from sufficiency.tables.read import read_table
 from sufficiency.terms import GROUP_OF_NEED, academic_year, financial_year, start_of
 from sufficiency.travel_sources import BOUNDARY_FILE, LANDMARK_FILE, EstimateBasis, estimate_basis
 
+NO_ALLOCATIONS: Final = pd.DataFrame({"council_code": [], "financial_year": [], "amount_gbp": []})
 Progress = Callable[[str], None] | None
 RELEASES: Final = (
     "caseload", "needs", "age_bands", "ap_counts", "council_funded_ap", "councils",
@@ -61,13 +63,15 @@ def build_case(
     england: bool = False,
     programme: str = "hnpca-2022-25",
     projects_file: Path | None = None,
+    allocations_file: Path | None = None,
     overrides: Mapping[str, Any] | None = None,
     progress: Progress = None,
 ) -> Case:
     """The case of some councils (or a region, a partnership, England) for a capital programme, from a folder of published files.
 
     ``level``: ``lsoa`` or ``msoa``; ``projects_file``: a CSV in the Projects schema in place of the candidate projects by rule;
-    ``overrides``: assumptions by dotted name. Every derivation is in ``Case.notes``, every file in ``Case.sources``.
+    ``allocations_file``: the published allocations (.ods); ``overrides``: assumptions by dotted name. Every derivation is in
+    ``Case.notes``, every file in ``Case.sources``.
     Raises InputError with all problems found.
     """
     say = progress or (lambda _: None)
@@ -112,7 +116,9 @@ def build_case(
     say("money and journeys")
     published, completed = published_totals(data, about.base_january), completed_totals(data, about.base_january)
     earlier = published_totals(data, about.base_january - GROWTH_YEARS)
-    funds = funds_table(about, _weights(_plans(completed), _plans(earlier), msoas, margins, register), codes)
+    weights = _weights(_plans(completed), _plans(earlier), msoas, margins, register)
+    allocations = NO_ALLOCATIONS if allocations_file is None else read_allocations(allocations_file, all_councils(data))
+    funds = allocated_funds(about, weights, codes, allocations)
     travel = _travel(areas, settings, pools, projects, placed, assumptions, basis)
     pools, placed = by_need_group(pools, placed, _mix(placed, supply.placed))
     case = Case(
@@ -133,12 +139,13 @@ def build_case(
         travel=validated("travel", travel),
         suitability=suitability,
         assumptions=assumptions,
-        sources=tuple(_sources(data, projects_file, forecast=ahead is not None)),
+        sources=tuple(_sources(data, [projects_file, allocations_file], forecast=ahead is not None)),
         totals={"published": _of_case(published, codes), "completed": _of_case(completed, codes)},
         notes=(
             basis.statement,
             *demand_notes.notes(data, about.base_january, [start_of(year) + 1 for year in about.academic_years], codes, ahead),
             *supply_notes(about, supply, projects_file is None, assumptions),
+            *allocation_notes(funds, allocations_file),
         ),
     )
     say("done")
@@ -266,7 +273,7 @@ def _of_case(totals: Mapping[str, Any], councils: Sequence[str]) -> dict[str, An
     return {code: totals[code] for code in [*councils, ENGLAND]}
 
 
-def _sources(data: Path, projects_file: Path | None, *, forecast: bool) -> list[Source]:
+def _sources(data: Path, own: Sequence[Path | None], *, forecast: bool) -> list[Source]:
     files = [find(data, release)[0] for release in (*RELEASES, *(OF_FORECAST if forecast else ()))]
     files += [data / file for file in (BOUNDARY_FILE, LANDMARK_FILE) if (data / file).exists()]
-    return [*provenance(files), *gias.sources(data), *provenance([projects_file] if projects_file else [])]
+    return [*provenance(files), *gias.sources(data), *provenance([file for file in own if file])]

@@ -1,8 +1,8 @@
 """Capital programmes and their split over councils.
 
-No table of council allocations can be read, so England's control totals are split by a formula of the kind that the Department uses:
-a mix of residents under 26, placed pupils and growth of plans, times the building cost of the place. The split is derived and sums to
-the control total in whole pounds.
+Without the published table of council allocations (``sufficiency.sources.allocations``) England's control totals are split by a formula
+of the kind that the Department uses: a mix of residents under 26, placed pupils and growth of plans, times the building cost of the
+place. The split is derived and sums to the control total in whole pounds.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -110,3 +111,28 @@ def funds_table(chosen: Programme, weights: pd.Series, councils: list[str]) -> p
             )
         )
     return pd.concat(parts, ignore_index=True).sort_values(["fund_id", "financial_year"], ignore_index=True)
+
+
+def allocated_funds(chosen: Programme, weights: pd.Series, councils: list[str], allocations: pd.DataFrame) -> pd.DataFrame:
+    """The same with published allocations (``sources.allocations``) where the spreadsheet has the council and year, marked published.
+
+    Other years and councils keep the derived split.
+    """
+    funds = funds_table(chosen, weights, councils)
+    known = allocations.set_index(["council_code", "financial_year"])["amount_gbp"]
+    given = known.reindex(pd.MultiIndex.from_frame(funds[["councils", "financial_year"]])).to_numpy()
+    return funds.assign(
+        amount_gbp=np.where(np.isnan(given), funds["amount_gbp"], given), status=np.where(np.isnan(given), "derived", "published")
+    )
+
+
+def allocation_notes(funds: pd.DataFrame, file: Path | None) -> list[str]:
+    """Which allocations are published and which are derived; nothing where no spreadsheet was given."""
+    if file is None:
+        return []
+    published = funds[funds["status"] == "published"]
+    years = ", ".join(sorted(published["financial_year"].unique()))
+    return [
+        f"Allocations of {published['councils'].nunique()} councils ({years}) are those of {file.name} (published, pounds of their year); "
+        f"{len(funds) - len(published)} others are derived."
+    ]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from sufficiency.case import Case
@@ -137,7 +138,7 @@ def possible_starts(case: Case, project: Any, held: Limits) -> list[int]:
 
 def _between(projects: pd.DataFrame, limits: Mapping[str, Limits]) -> Iterator[InputProblem]:
     """Pins of several projects against each other: exclusive groups, prerequisites, bundles."""
-    must = projects[[project in limits and limits[project].must for project in projects.index]]
+    must = projects[np.array([project in limits and limits[project].must for project in projects.index], bool)]
     for group, members in must.dropna(subset=["exclusive_group"]).groupby("exclusive_group"):
         if len(members) > 1:
             message, remedy = f"several projects of the exclusive group {group} must be built", "Pin one of them."

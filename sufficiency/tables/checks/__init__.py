@@ -1,7 +1,7 @@
 """Checks of a whole case, across its tables: what passed, what failed, and what could not be checked for want of a table.
 
 An error makes a plan wrong; a warning is for the planner to look at. Checks V01 to V32 are numbered as planners' data checks
-commonly are in the documentation of this project; T01 to T07 say that the tables fit together.
+commonly are in the documentation of this project; T01 to T11 say that the tables fit together.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from sufficiency.case import Case
-from sufficiency.tables.checks import demand, joins, money, persons, places, reach
+from sufficiency.tables.checks import demand, joins, money, persons, places, programme, reach
 from sufficiency.tables.checks.evidence import Evidence, Findings, NotRun, References
 from sufficiency.tables.problems import InputProblem
 
@@ -70,6 +70,10 @@ CHECKS: Final[tuple[tuple[str, str, Callable[[Evidence], Findings]], ...]] = (
     ("T05", "Placements and suitability fit designations", joins.designations_fit),
     ("T06", "Settings on the map have coordinates", joins.locations_fit),
     ("T07", "Projects and pools fit", joins.projects_fit_pools),
+    ("T08", "Projects are possible as stated", programme.projects_are_possible),
+    ("T09", "Money can move as stated", programme.money_can_move),
+    ("T10", "Agreements, reductions and blocks fit", programme.agreements_fit),
+    ("T11", "Pins can be kept", programme.pins_can_be_kept),
     ("V01", "URNs are in the register, open or proposed", places.register_knows),
     ("V02", "Postcodes lead to areas", persons.postcodes_resolve),
     ("V03", "Coordinates lie in England, near the postcode", places.inside_england),

@@ -144,9 +144,11 @@ def projects_fit_pools(evidence: Evidence) -> Findings:
     adds = projects["effect"] == "add"
     has_pool = projects["from_pool_id"].notna()
     message, remedy = "names a pool although it only adds places", "Leave from_pool_id empty, or change the effect."
-    yield from evidence.problems("projects", adds & has_pool, message, remedy, "from_pool_id")
+    only_adds = adds & (projects["disruption_places"] == 0)
+    yield from evidence.problems("projects", only_adds & has_pool, message, remedy, "from_pool_id")
     message, remedy = "does not say which pool it converts, replaces or keeps", "Give from_pool_id."
-    yield from evidence.problems("projects", ~adds & ~has_pool, message, remedy, "project_id")
+    changes = ~projects["effect"].isin(["add", "grant"])
+    yield from evidence.problems("projects", changes & ~has_pool, message, remedy, "project_id")
     places = projects["from_pool_id"].map(pools["places_total"]).astype("float64")
     at_risk = projects["from_pool_id"].map(pools["places_at_risk"]).astype("float64")
     message, remedy = "removes more places than the pool has", "Reduce places_removed, or correct the pool."

@@ -11,7 +11,8 @@ import pandas as pd
 from scipy.optimize import linprog
 from scipy.sparse import coo_array
 
-from sufficiency.case import file_of
+from sufficiency.case import Case, file_of
+from sufficiency.finance import capital_uplift
 from sufficiency.tables.checks.evidence import Evidence, Findings, NotRun, records
 from sufficiency.tables.problems import InputProblem
 from sufficiency.tables.schemas import FINANCIAL_YEAR
@@ -112,7 +113,7 @@ def modules_divide(evidence: Evidence) -> Findings:
     """V20: sizes are whole modules, from min_places to max_places."""
     projects = evidence.case.projects
     module, least, most = projects["module_places"], projects["min_places"], projects["max_places"]
-    builds = projects["effect"] != "improve"
+    builds = ~projects["effect"].isin(["improve", "grant"])
     fits = np.ceil(least / module) * module <= most
     message, remedy = "no whole number of modules lies between min_places and max_places", "Correct the module or the limits."
     yield from evidence.problems("projects", builds & ~fits, message, remedy, "module_places")
@@ -172,31 +173,35 @@ def commitments_affordable(evidence: Evidence) -> Findings:
     A linear programme shares the funds' money (with what may be carried forward) among the projects' spending and minimises
     the shortfall in GBP; what remains is reported by project and financial year.
     """
-    spending = _committed_spending(evidence.case.projects)
+    spending = _committed_spending(evidence.case)
     if not spending:
         return
     shortfall = _shortfall(evidence.case.funds, spending)
     projects = evidence.case.projects.reset_index(drop=True)
+    more = len(evidence.case.transfers) > 0 or bool((projects["grant_gbp_per_place"] > 0).any())  # money that this check does not move
     for (row, year), amount in shortfall.items():
         message = f"no fund can pay {amount:,.0f} GBP of its spending in {financial_year(year)}"
         remedy = "Raise a fund, move money to an earlier year, or delay a committed project."
         name = str(projects.loc[row, "project_id"])
-        yield InputProblem(file_of("projects"), message, remedy, row=row + 2, column="committed_start", value=name)
+        yield InputProblem(
+            file_of("projects"), message, remedy, row=row + 2, column="committed_start", value=name, level="warning" if more else "error"
+        )
 
 
 Spending = dict[tuple[int, int], tuple[str, str, float]]
 """(project row, year in which the financial year starts) -> council, kind, GBP."""
 
 
-def _committed_spending(projects: pd.DataFrame) -> Spending:
+def _committed_spending(case: Case) -> Spending:
     spending: Spending = {}
-    for row, project in enumerate(records(projects)):
+    uplift = capital_uplift(case, case.projects)
+    for row, project in enumerate(records(case.projects)):
         start, profile = project["committed_start"], project["spend_profile"]
         incomplete = pd.isna(start) or pd.isna(project["committed_places"]) or not _sound_profile(profile)  # reported by T07 and V17
         if project["decision"] != "committed" or incomplete:
             continue
         before_bias = project["fixed_cost_gbp"] + project["cost_per_place_gbp"] * project["committed_places"]
-        capital = before_bias * (1 + project["optimism_bias"])
+        capital = before_bias * uplift[row]
         for offset, share in enumerate(_shares(profile)):
             if share > 0 and capital > 0:
                 spending[row, start_of(start) + offset] = (project["council_code"], project["kind"], share * capital)
