@@ -56,6 +56,11 @@ def lift(decisions: Decisions, keep: Bools) -> Decisions:
     return Decisions(placed(decisions.start), placed(decisions.modules), placed(decisions.stage))
 
 
+def lower(decisions: Decisions, keep: Bools) -> Decisions:
+    """Decisions in the starts of a problem with fewer; those that are not possible any more fall away."""
+    return Decisions(decisions.start[keep], decisions.modules[keep], decisions.stage[keep])
+
+
 def keeping(problem: Problem, decisions: Decisions) -> tuple[Problem, Bools]:
     """All that is built stays, at the same time and no smaller; more may come. With the starts that remain possible."""
     options, pins = problem.options, plain_pins(problem)

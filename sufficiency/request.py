@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from solver.backends import NAMES as BACKENDS
+from solver.stages import Goal
 from sufficiency.assumptions import default_assumptions
 from sufficiency.case import Case
 from sufficiency.requests import budgets, equity, pins
@@ -53,6 +54,8 @@ class PlanRequest:
     """``fund``, ``financial_year`` and ``amount_gbp`` or ``change_gbp``."""
     equity: tuple[dict[str, Any], ...] = ()
     """Rows of the table ``equity``."""
+    stages: tuple[str, ...] = ()
+    """Goals in their order (unmet, independent, travel, cost), each among the plans best by those before; none = least cost."""
 
     def applied_to(self, case: Case) -> Case:
         """The case with all that is asked for. Raises InputError with every fault of the request against the case."""
@@ -71,7 +74,7 @@ class PlanRequest:
 
     def changes(self) -> dict[str, Any]:
         """What the request changes in a case beside years and assumptions: kept with the plan, so that it can be audited."""
-        names = ("suitability", "perspective", "pooling", "top_slice", "pins", "budgets", "equity")
+        names = ("suitability", "perspective", "pooling", "top_slice", "pins", "budgets", "equity", "stages")
         given = asdict(self)
         return {name: given[name] for name in names if given[name] != getattr(PlanRequest(), name)}
 
@@ -105,6 +108,8 @@ def checked_request(given: Mapping[str, Any], file: str) -> PlanRequest:
         problems += budgets.top_slice_faults(given["top_slice"], file)
     if problems:
         raise InputError(problems)
+    if "stages" in given:
+        given = {**given, "stages": tuple(given["stages"])}
     lists = {name: tuple(dict(row) for row in given[name]) for name in ("pins", "budgets", "equity") if name in given}
     return PlanRequest(**{**given, **lists})
 
@@ -143,6 +148,10 @@ def _rows(value: Any) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(row, Mapping) for row in value)
 
 
+def _goals(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(set(value)) == len(value) and set(value) <= {str(goal) for goal in Goal}
+
+
 RULES: Final[Mapping[str, _Rule]] = {
     "gap": _Rule(_number, "must be a number above 0", "E.g. gap = 0.01"),
     "time_limit_s": _Rule(_number, "must be a number of seconds above 0", "E.g. time_limit_s = 600"),
@@ -166,5 +175,6 @@ RULES: Final[Mapping[str, _Rule]] = {
     "equity": _Rule(
         _rows, "must be a list of tables", 'Head each [[equity]]; below, by = "council", measure = "unmet", within_share = 0.1'
     ),
+    "stages": _Rule(_goals, f"must be a list of goals, each once: {', '.join(Goal)}", 'E.g. stages = ["unmet", "cost", "travel"]'),
 }
 """Setting -> what it must be: every field of PlanRequest."""

@@ -6,18 +6,25 @@ import json
 import math
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import numpy as np
 
 from solver.decomposition.master import no_decisions
+from solver.decomposition.search import NoPlanError
 from solver.problem import Problem
 from solver.result import Decisions, Progress, Solution
 from solver.rules import cheapest_first
 from solver.solve import SolveOptions, solve
+from solver.stages import Goal, Stage, in_stages
+from solver.variants import keeping, lift, lower
 from sufficiency.case import Case
+from sufficiency.clash import clash_problems
+from sufficiency.earlier import decisions_of
 from sufficiency.formulate import Formulation, formulate, outside_optimisation, with_floor
 from sufficiency.plan import Plan, PlanTables
 from sufficiency.request import PlanRequest, checked_request
@@ -31,6 +38,8 @@ TAILS_SHOWN = (0, 10, 20)
 INDEPENDENT = sorted(INDEPENDENT_KINDS - {"unlocated_ap"})
 
 Say = Callable[[str], None]
+Use = Literal["start", "keep", "hold"]
+"""What an earlier plan is for: to start the search from, to keep and add to, or to take as it is."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,8 @@ class _Worlds:
     counterfactual: Solution
     rule: Solution
     plan: Solution
+    stages: tuple[Stage, ...] = ()
+    """What each goal came to, where goals were asked for in stages."""
 
 
 def plan_case(
@@ -50,17 +61,21 @@ def plan_case(
     progress: Say | None = None,
     watch: Callable[[Progress], None] | None = None,
     interrupted: Callable[[], bool] = lambda: False,
+    base: Plan | None = None,
+    use_base: Use = "start",
 ) -> Plan:
     """Plan a case. ``inputs``: sha256 by file, kept with the plan; ``watch`` is told the best plan and bound during the search.
 
-    Raises InputError for a bad request.
+    ``base``: an earlier plan, whose projects the search starts from (``start``), adds to (``keep``) or takes as they are (``hold``).
+    Raises InputError for a bad request, and when no plan keeps all that is asked for: then with what clashes.
     """
     asked, say, began = request or PlanRequest(), progress or (lambda _: None), _Clock()
     case = asked.applied_to(case)
     say("Formulating")
     formulation = formulate(case, asked.scenario)
     say(f"  {formulation.problem.size()}")
-    formulation, worlds = _solve_worlds(formulation, asked, say, interrupted, watch)
+    earlier = None if base is None else decisions_of(formulation, base.plan.projects)
+    formulation, worlds = _solve_worlds(formulation, asked, say, interrupted, watch, earlier, use_base)
     say("Writing the tables of the three worlds")
     plan = plan_tables(formulation, worlds.plan)
     counterfactual = plan_tables(formulation, worlds.counterfactual)
@@ -88,8 +103,10 @@ def _solve_worlds(
     say: Say,
     interrupted: Callable[[], bool],
     watch: Callable[[Progress], None] | None,
+    earlier: Decisions | None,
+    use: Use,
 ) -> tuple[Formulation, _Worlds]:
-    how = _options(request, say, interrupted)
+    how = search_options(request, say, interrupted)
     say("Counterfactual: committed projects only")
     counterfactual = solve(_unasked(formulation.problem), how, fixed=no_decisions(formulation.problem))
     formulation = with_floor(formulation, counterfactual.flows)
@@ -97,12 +114,10 @@ def _solve_worlds(
     decisions = cheapest_first(formulation.problem)
     rule = _held(formulation, counterfactual, decisions, how)
     say("Plan")
-    searching = _options(request, say, interrupted, watch)
-    asked = formulation.problem is not _unasked(formulation.problem)
-    plan = solve(formulation.problem, searching, known_flows=[counterfactual.flows], candidates=[] if asked else [decisions])
-    if not math.isfinite(plan.upper):
-        remedy = "Remove a pin, raise a budget, or lower a least share: together they can't be kept."
-        raise InputError([InputProblem("request", "no plan keeps all that is asked for", remedy)])
+    if earlier is not None and use == "hold":
+        return formulation, _Worlds(counterfactual, rule, _held(formulation, counterfactual, earlier, how))
+    plan, stages = _search(formulation, request, counterfactual, decisions, earlier, use, search_options(request, say, interrupted, watch))
+    asked = formulation.problem is not _unasked(formulation.problem) or use == "keep" or bool(request.stages)
     # the plan is never worse than what is known without it, where that keeps what is asked for
     for known in () if asked else (rule, counterfactual):
         if known.upper <= plan.upper:
@@ -110,7 +125,45 @@ def _solve_worlds(
     # one that builds nothing is the counterfactual, not the same flows to within the slack of the floor
     if _same(plan.decisions, counterfactual.decisions):
         plan = replace(counterfactual, lower=min(plan.lower, counterfactual.upper), termination=plan.termination, log=plan.log)
-    return formulation, _Worlds(counterfactual, rule, plan)
+    return formulation, _Worlds(counterfactual, rule, plan, stages)
+
+
+def _search(
+    formulation: Formulation,
+    request: PlanRequest,
+    counterfactual: Solution,
+    rule: Decisions,
+    earlier: Decisions | None,
+    use: Use,
+    how: SolveOptions,
+) -> tuple[Solution, tuple[Stage, ...]]:
+    """The plan and, where goals are asked for in stages, what each stage found. Raises InputError naming what clashes."""
+    problem, starts = formulation.problem, np.ones(len(formulation.problem.options.start_option), bool)
+    if earlier is not None and use == "keep":
+        problem, starts = keeping(problem, earlier)
+    known = [rule] if earlier is None else [earlier, rule]
+    candidates = [lower(one, starts) for one in known]
+
+    def found(problem: Problem, before: Sequence[Solution]) -> Solution:
+        flows = [counterfactual.flows, *(one.flows for one in before)]
+        return solve(problem, how, known_flows=flows, candidates=[*(one.decisions for one in before), *candidates])
+
+    try:
+        if request.stages:
+            plan, stages = in_stages(problem, [Goal(name) for name in request.stages], found)
+        else:
+            plan, stages = found(problem, []), ()
+    except NoPlanError as error:
+        raise _clash(formulation, problem) from error
+    if not math.isfinite(plan.upper):
+        raise _clash(formulation, problem)
+    return replace(plan, decisions=lift(plan.decisions, starts)), stages
+
+
+def _clash(formulation: Formulation, problem: Problem) -> InputError:
+    remedy = "Remove a pin, raise a budget, lower a least share, or give more time."
+    unexplained = InputProblem("request", "no plan keeps all that is asked for, or none was found in time", remedy)
+    return InputError(clash_problems(replace(formulation, problem=problem)) or [unexplained])
 
 
 def _unasked(problem: Problem) -> Problem:
@@ -132,9 +185,11 @@ def _same(first: Decisions, second: Decisions) -> bool:
     return bool((first.start == second.start).all() and (first.modules == second.modules).all())
 
 
-def _options(
+def search_options(
     request: PlanRequest, say: Say, interrupted: Callable[[], bool], watch: Callable[[Progress], None] | None = None
 ) -> SolveOptions:
+    """How the solver is to search, and whom it tells."""
+
     def report(progress: Progress) -> None:
         if watch:
             watch(progress)
@@ -156,7 +211,7 @@ def _sensitivity(
     formulation: Formulation, worlds: _Worlds, request: PlanRequest, say: Say, interrupted: Callable[[], bool]
 ) -> list[dict[str, Any]]:
     """The saving of the same projects at other displacement shares and tails, and in the case's other demand scenarios."""
-    how = replace(_options(request, lambda _: None, interrupted), gap=max(request.gap, 1e-3))
+    how = replace(search_options(request, lambda _: None, interrupted), gap=max(request.gap, 1e-3))
     rows = []
     for share in DISPLACEMENT_SHOWN:
         say(f"Sensitivity: displacement {share:.0%}")
@@ -241,6 +296,7 @@ def _summary(
         "outside_optimisation": outside_optimisation(case.projects),
         "perspective": case.perspective,
         "suitability": versions(case)[-1],
+        "stages": [{"goal": str(stage.goal), "value": stage.value, "bound": stage.bound} for stage in worlds.stages],
         "request": request.changes(),
         "sensitivity": sensitivity,
         "size": formulation.problem.size(),
