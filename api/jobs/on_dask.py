@@ -62,7 +62,7 @@ class DaskRun:
         self._cancelled = Event(f"{self._topic}-cancel", client=client)
         self._messages: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._killed: dict[str, Any] | None = None
-        client.subscribe_topic(self._topic, lambda event: self._messages.put(event[1]))
+        client.subscribe_topic(self._topic, lambda event: self._messages.put(event[1]["told"]))
         files = {name: _packed(Path(payload[name])) for name in ("case", "base_plan") if payload[name]} if remote else {}
         self._future: Future[Any] | None = client.submit(
             do_here, payload, files, memory_mb, self._topic, key=self._topic, retries=0, pure=False
@@ -127,7 +127,7 @@ def _watched(child: Child, topic: str) -> dict[str, Any]:
         for message in child.messages():
             if message["what"] != "progress":
                 return message
-            worker.log_event(topic, message)
+            worker.log_event(topic, {"told": message})
         child.hold_to_memory()
         if killed.is_set():
             child.kill("stopped", "It was stopped.")
@@ -139,7 +139,13 @@ def _watched(child: Child, topic: str) -> dict[str, Any]:
 
 def _local_cluster(settings: Settings) -> LocalCluster:
     # threads, not processes: each run is a process of its own anyway
-    return LocalCluster(n_workers=1, threads_per_worker=settings.worker_slots, processes=False, dashboard_address=None)
+    return LocalCluster(
+        n_workers=1,
+        threads_per_worker=settings.worker_slots,
+        processes=False,
+        dashboard_address="127.0.0.1:0",  # by default others can reach it
+        worker_dashboard_address="127.0.0.1:0",
+    )
 
 
 def _packed(folder: Path) -> bytes:
