@@ -26,7 +26,8 @@ from sufficiency.case import Case, case_hashes, save_case
 from sufficiency.outputs.folder import write_plan
 from sufficiency.outputs.pack.canvas import TONES
 from sufficiency.outputs.pack.command import run_pack
-from sufficiency.outputs.pack.families import easy_read_data
+from sufficiency.outputs.pack.content import EFFECTS
+from sufficiency.outputs.pack.families import FOR_WHOM, WHAT, easy_read_data
 from sufficiency.outputs.pack.maps import spread_apart
 from sufficiency.outputs.pack.material import INDEPENDENT, Material, material, whole
 from sufficiency.outputs.pack.scope import Scope, council_scopes, partnership_scope, region_scopes, scoped, whole_case
@@ -38,6 +39,8 @@ from sufficiency.outputs.styles import SHADES
 from sufficiency.outputs.words import pounds
 from sufficiency.plan import Plan
 from sufficiency.tables.problems import InputError
+from sufficiency.tables.schemas import Projects
+from sufficiency.terms import NEED_GROUPS, PROJECT_KINDS
 
 NOT_RUN = {"UA-14-001"}
 """A rule (headings in order) that the checker itself fails to run with this pikepdf; ``test_headings_are_in_order`` does its work."""
@@ -196,6 +199,13 @@ def test_easy_read_keeps_sentences_short(protected: Pack) -> None:
     assert np.mean([len(line.split()) for line in lines]) < 10
     text = " ".join(protected.text("easy-read.pdf").split())
     assert all(line in text for line in lines)
+
+
+def test_every_code_has_words() -> None:
+    effects = Projects.to_schema().columns["effect"].checks[0].statistics["allowed_values"]
+    assert set(EFFECTS) == set(effects)
+    assert set(WHAT) == set(PROJECT_KINDS)
+    assert set(FOR_WHOM) == set(NEED_GROUPS)
 
 
 # ---- workbook

@@ -142,6 +142,7 @@ def _sections(plan: Plan, case: Case, tables: Mapping[str, PackTable], pictures:
         *maps[:1],
         _section("The money", "wide", [tables_of["spend"], *charts["chart-money"]]),
         _section("The cash of each fund", "wide", [table_block(_funds_on_paper(tables), "")]),
+        _section("The high needs block", "wide", [table_block(tables["high_needs_block"], ""), tables_of["borders"]]),
         _section("Places by need", "wide", [tables_of["needs"], opened]),
         _section("Places by kind and year by year", "wide", [tables_of["kinds"], tables_of["years"]]),
         *maps[1:2],

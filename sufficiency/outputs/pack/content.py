@@ -12,7 +12,7 @@ from sufficiency.outputs.pack.table import Column, PackTable, made
 from sufficiency.outputs.words import SENSITIVITIES
 from sufficiency.terms import NEED_GROUPS, PROJECT_KINDS, SETTING_KINDS
 
-EFFECTS: Final = {"add": "adds", "convert": "converts", "replace": "replaces", "improve": "keeps"}
+EFFECTS: Final = {"add": "adds", "convert": "converts", "replace": "replaces", "improve": "keeps", "grant": "brings cash"}
 DECISIONS: Final = {"open": "chosen", "committed": "already decided"}
 BEFORE: Final = "with only what is already committed"
 
@@ -50,7 +50,7 @@ def project_table(of: Material) -> PackTable:
         Column("starts", "Starts", "financial year"),
         Column("opens", "Opens", "academic year", meaning="Academic year of the first places"),
         Column("stages", "Stages", meaning="Academic year and places of each opening"),
-        Column("effect", "Effect", meaning="adds, converts, replaces, or keeps places that would be lost"),
+        Column("effect", "Effect", meaning="adds, converts or replaces places, keeps those that would be lost, or brings cash"),
         Column("places", "Places", "places", "number", "Places it opens or keeps", True),
         pounds_column("capital_gbp", "Capital", f"GBP, {of.case.price_base} prices", "Capital with optimism bias, undiscounted"),
         pounds_column(
@@ -319,6 +319,66 @@ def avoided_table(of: Material) -> PackTable:
     )
 
 
+def border_table(of: Material) -> PackTable:
+    """Pupils placed across council borders in the last year, before and after."""
+    names, key = _all_names(of), ["home_council", "provider_council", "sector"]
+    tables = {}
+    for suffix, variant in BEFORE_AND_AFTER.items():
+        ledger = getattr(of.plan, variant).ledger
+        ledger = ledger[(ledger["academic_year"] == of.last) & (ledger["home_council"] != ledger["provider_council"])]
+        tables[suffix] = ledger.set_index(key)[["pupils", "adjustment_gbp"]].add_suffix(f"_{suffix}")
+    rows = tables["before"].join(tables["after"], how="outer").reset_index()
+    nobody = {suffix: ~pd.MultiIndex.from_frame(rows[key]).isin(table.index) for suffix, table in tables.items()}
+    for suffix, absent in nobody.items():
+        rows.loc[absent, [f"pupils_{suffix}", f"adjustment_gbp_{suffix}"]] = 0.0
+    for column in ("home_council", "provider_council"):
+        rows[column] = rows[column].map(lambda code: names.get(code, code))
+    money = "Import and export adjustment that home pays provider, state provision"
+    columns = [
+        Column("home_council", "Council of residence"),
+        Column("provider_council", "Council where the place stands"),
+        Column("sector", "Sector", meaning="state or independent"),
+        *(pupils(f"pupils_{s}", f"Pupils, {s}", f"Pupils placed there, {s} the plan") for s in BEFORE_AND_AFTER),
+        *(pounds_column(f"adjustment_gbp_{s}", f"Adjustment, {s}", "GBP per year", f"{money}, {s} the plan") for s in BEFORE_AND_AFTER),
+    ]
+    note = f"Pupils who are placed outside their own council, {of.last}."
+    return made("borders", f"Across council borders, {of.last}", note, columns, rows)
+
+
+BLOCK: Final = (
+    ("place_funding_gbp", "Place funding"),
+    ("top_up_gbp", "Top-up"),
+    ("fees_gbp", "Independent fees"),
+    ("from_mainstream_gbp", "Pupils from mainstream"),
+    ("import_export_gbp", "Import and export"),
+)
+"""Column of the plan's high needs block -> heading; they add up to the spending."""
+
+
+def block_table(of: Material) -> PackTable:
+    """What placed pupils cost the high needs block with the plan and before, and the balance where the block is known."""
+    unit, key = f"GBP per year, {of.case.price_base} prices", ["council_code", "financial_year"]
+    block = of.plan.plan.high_needs_block.sort_values(key)
+    before = of.plan.counterfactual.high_needs_block[[*key, "spend_gbp"]].rename(columns={"spend_gbp": "before_gbp"})
+    rows = block.merge(before, on=key, how="left", validate="one_to_one")
+    rows = rows.assign(council=rows["council_code"].map(_names(of)), saved_gbp=rows["before_gbp"] - rows["spend_gbp"])
+    columns = [
+        Column("council", "Council"),
+        Column("financial_year", "Financial year", "year"),
+        *(pounds_column(name, heading, unit, sums=False) for name, heading in BLOCK),
+        pounds_column("spend_gbp", "Spending with the plan", unit, formula="+".join(f"{{{name}}}" for name, _ in BLOCK), sums=False),
+        pounds_column("before_gbp", "Spending before", unit, f"The same {BEFORE}", sums=False),
+        pounds_column("saved_gbp", "Less with the plan", unit, formula="{before_gbp}-{spend_gbp}", sums=False),
+    ]
+    if rows["block_gbp"].notna().any():
+        columns += [
+            pounds_column("block_gbp", "Block", unit, "High needs block as entered", sums=False),
+            pounds_column("balance_gbp", "Balance", unit, "Block less all spending, other spending included", sums=False),
+        ]
+    note = "What placed pupils cost the high needs block of each council: seven twelfths of an academic year and five of the year before."
+    return made("high_needs_block", "The high needs block", note, columns, rows)
+
+
 def range_table(of: Material) -> PackTable:
     """The saving of the same projects under other assumptions."""
     rows = [
@@ -378,6 +438,12 @@ def _travel(travel: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 def _names(of: Material) -> dict[str, str]:
     """Council code -> name, in the order of the case."""
     return dict(zip(of.case.councils["council_code"].astype(str), of.case.councils["council_name"].astype(str), strict=True))
+
+
+def _all_names(of: Material) -> dict[str, str]:
+    """Council code -> name, councils beyond the pack included."""
+    everyone = of.whole.case.councils
+    return dict(zip(everyone["council_code"].astype(str), everyone["council_name"].astype(str), strict=True))
 
 
 def _council_names(table: pd.DataFrame, of: Material) -> pd.Series[str]:

@@ -27,6 +27,8 @@ WHAT: Final[Mapping[str, str]] = {
     "ap_expansion": "More room in a school for children who can't be in their usual school.",
     "new_ap": "A new school for children who can't be in their usual school.",
     "improvement": "Repairs, so that places stay open.",
+    "free_school": "A new special school. The government builds it.",
+    "cash_per_place": "Money from the government to make places.",
 }
 """Kind of project -> easy words."""
 FOR_WHOM: Final[Mapping[str, str]] = {

@@ -121,7 +121,9 @@ def hides(of: Material) -> str:
 def _summary(of: Material) -> dict[str, Any]:
     """plan.json with what can be told by council told for these; the rest is marked as the whole plan's."""
     projects = of.plan.plan.projects
-    new = projects[(projects["decision"] == "open") & (projects["effect"] != "improve")]
+    new = projects[(projects["decision"] == "open") & ~projects["effect"].isin(["improve", "grant"])]
+    taken = of.case.projects.set_index("project_id")["places_removed"].reindex(new.loc[new["stage"] == 1, "project_id"])
+    opened, removed = float(new["places"].sum()), float(taken.sum())
     years = of.case.academic_years
     before, after = (table.set_index("academic_year") for table in totals(of, ["academic_year"]).values())
 
@@ -136,7 +138,9 @@ def _summary(of: Material) -> dict[str, Any]:
     return {
         **of.plan.summary,
         "capital_gbp": float(projects["capital_gbp"].sum()),
-        "new_places": float(new["places"].sum()),
+        "places_opened": opened,
+        "places_removed": removed,
+        "new_places": opened - removed,
         "independent_avoided": told(before["independent"] - after["independent"]),
         "unmet": told(after["unmet"]),
         "unmet_without": told(before["unmet"]),

@@ -7,6 +7,7 @@ from typing import Any, Final
 import pandas as pd
 
 from sufficiency.case import Case
+from sufficiency.finance import capital_uplift
 from sufficiency.outputs.pack.content import pounds_column
 from sufficiency.outputs.pack.material import Material
 from sufficiency.outputs.pack.table import Column, PackTable, made
@@ -16,7 +17,8 @@ from sufficiency.terms import NEED_GROUPS, PROJECT_KINDS, split_codes, start_of
 
 NOTE: Final = (
     "Reasons are read from the plan's tables, in this order: ruled out, an alternative was chosen, a project it needs is missing, too late,"
-    " no money, or not found to lower the total cost. Costs are for the fewest places worth building, optimism bias included."
+    " no money, or not found to lower the total cost. Costs are for the fewest places worth building, optimism bias and"
+    " location factor included, before building inflation."
 )
 
 
@@ -32,9 +34,9 @@ def not_chosen_table(of: Material) -> PackTable:
     dearest = _dearest_per_place(plan)
     council = case.councils.set_index("council_code")["council_name"]
     rows = []
-    for project in left.to_dict("records"):
-        places = project["min_places"] or project["places_kept"]
-        capital = (project["fixed_cost_gbp"] + project["cost_per_place_gbp"] * project["min_places"]) * (1 + project["optimism_bias"])
+    for project, uplift in zip(left.to_dict("records"), capital_uplift(case, left), strict=True):
+        places = project["min_places"] or project["places_kept"] or project["places_improved"]
+        capital = (project["fixed_cost_gbp"] + project["cost_per_place_gbp"] * project["min_places"]) * float(uplift)
         rows.append(
             {
                 "project_id": project["project_id"],

@@ -25,6 +25,8 @@ def pack_tables(of: Material) -> dict[str, PackTable]:
         content.travel_table(of, "need_group"),
         content.access_table(of),
         content.avoided_table(of),
+        content.border_table(of),
+        content.block_table(of),
         content.range_table(of),
         equality_table(of),
         not_chosen_table(of),

@@ -26,7 +26,11 @@ HEADING_ROW: Final = 4
 """Row of the headings, from 0: title, note, way back and units stand above."""
 WIDEST: Final = 60
 CHECKS: Final = (
-    ("Capital of the projects = payments", ("projects", "capital_gbp"), ("payments", "amount_gbp")),
+    (
+        "Capital of the projects = payments (where building prices rise as others do)",
+        ("projects", "capital_gbp"),
+        ("payments", "amount_gbp"),
+    ),
     ("Payments by kind = payments by fund and year", ("payments", "amount_gbp"), ("spend", "total_gbp")),
     ("Capital of the projects = capital in the grant return", ("projects", "capital_gbp"), ("grant_return_places", "capital_gbp")),
     ("Independent, before: by need = by council", ("needs", "independent_before"), ("avoided", "before")),
