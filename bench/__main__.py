@@ -14,6 +14,7 @@ from pathlib import Path
 
 BENCHMARKS = {
     "instances": (["bench.instance_table"], ["SUFFICIENCY_INSTANCES"]),
+    "headroom": (["bench.headroom"], None),
     "travel growth": (["bench.travel", "growth"], []),
     "travel county": (["bench.travel", "rutland"], ["SUFFICIENCY_DATA"]),
     "travel England": (["bench.travel", "england"], []),
@@ -39,7 +40,7 @@ def main() -> None:
             sys.stdout.write(f"{name}: left out, {' and '.join(unset)} not set\n")
             continue
         target = chosen.out / f"{name.replace(' ', '_')}.txt"
-        extra = ["--out", str(chosen.out)] if name == "instances" else []
+        extra = ["--out", str(chosen.out)] if name in WITH_TABLES else []
         done = subprocess.run([sys.executable, "-m", *command, *extra], capture_output=True, text=True, check=False)
         target.write_text(done.stdout if done.returncode == 0 else done.stdout + done.stderr)
         failed |= done.returncode != 0

@@ -76,7 +76,6 @@ def _problem(random: np.random.Generator, *, matched: bool) -> tuple[Problem, fl
     module, none = np.full(sites, 8.0), np.full(sites, -1)
     spend = np.zeros((len(year), PERIODS))
     spend[np.arange(len(year)), year] = (price * module)[start_option]
-    no_limit = np.zeros((OWNERS, FAMILIES, PERIODS))
     problem = Problem(
         periods=tuple(f"year {t}" for t in range(PERIODS)),
         weight=weight,
