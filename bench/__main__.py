@@ -22,6 +22,8 @@ BENCHMARKS = {
     "travel OSRM": (["bench.travel_osrm"], ["SUFFICIENCY_DATA", "OSRM_PYTHON"]),
 }
 """Name: (module with its arguments, environment variables it needs)."""
+WITH_TABLES = {"instances", "headroom"}
+"""Those that write tables of their own, too."""
 
 
 def main() -> None:
