@@ -14,7 +14,7 @@ from pathlib import Path
 
 BENCHMARKS = {
     "instances": (["bench.instance_table"], ["SUFFICIENCY_INSTANCES"]),
-    "headroom": (["bench.headroom"], None),
+    "headroom": (["bench.headroom"], []),
     "travel growth": (["bench.travel", "growth"], []),
     "travel county": (["bench.travel", "rutland"], ["SUFFICIENCY_DATA"]),
     "travel England": (["bench.travel", "england"], []),
