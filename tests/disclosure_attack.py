@@ -13,7 +13,7 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
 
-from sufficiency.disclosure.rules import FEWEST_AVERAGED, HIDDEN_BELOW, NONE_BELOW, ROUNDED_TO, is_hidden, possible, rounded
+from sufficiency.disclosure.rules import FEWEST_AVERAGED, NONE_BELOW, ROUNDED_TO, is_hidden, possible, rounded
 
 
 @dataclass
@@ -102,8 +102,5 @@ class Attack:
 
 
 def narrowed(ranges: dict[Hashable, tuple[float, float]]) -> dict[Hashable, tuple[float, float]]:
-    """Ranges of hidden counts that exclude 1 or 4."""
-    return {name: (low, high) for name, (low, high) in ranges.items() if low > 1 + 1e-6 or high < 4 - 1e-6}
-
-
-assert NONE_BELOW < 1 < 4 < HIDDEN_BELOW
+    """Ranges of hidden counts that are narrower than from 1 to 4."""
+    return {name: (low, high) for name, (low, high) in ranges.items() if high - low < 3 - 1e-6}

@@ -212,8 +212,11 @@ def _access(case: Case, places: pd.DataFrame, demand: pd.DataFrame) -> pd.DataFr
 
 
 def _none(name: str) -> pd.DataFrame:
+    """A table of a plan without rows."""
     columns = PLAN_SCHEMAS[name].to_schema().columns
-    return pd.DataFrame({column: pd.Series(dtype=str(declared.dtype)) for column, declared in columns.items()})
+    return _shaped(
+        name, pd.DataFrame({column: pd.Series(dtype="float64" if "float" in str(of.dtype) else "str") for column, of in columns.items()})
+    )
 
 
 def _shaped(name: str, table: pd.DataFrame) -> pd.DataFrame:

@@ -23,7 +23,7 @@ Exact figures stay in the store: ``outputs.folder.write_plan(..., exact=True)`` 
 and ``outputs.folder.read_exact_plan`` reads them.
 """
 
-from sufficiency.disclosure.maps import Shown, shown, shown_base, shown_by_variant, shown_years
+from sufficiency.disclosure.maps import Shown, shown_base, shown_by_variant, shown_years
 from sufficiency.disclosure.plan import LABELS, label, shown_plan
 from sufficiency.disclosure.specification import hideable_columns
 from sufficiency.disclosure.tables import shown_tables
@@ -38,7 +38,6 @@ __all__ = [
     "count_totals",
     "hideable_columns",
     "label",
-    "shown",
     "shown_base",
     "shown_by_variant",
     "shown_case",

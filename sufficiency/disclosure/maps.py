@@ -25,7 +25,7 @@ from sufficiency.disclosure.rules import (
     shown_mean,
 )
 from sufficiency.disclosure.specification import PARTS
-from sufficiency.disclosure.tables import shown_tables
+from sufficiency.disclosure.tables import shown_places
 from sufficiency.disclosure.totals import MEASURES, base_needs, count_totals, kept_back, shown_needs, totals_of_needs
 from sufficiency.disclosure.zones import zones
 from sufficiency.outputs.figures import (
@@ -61,18 +61,22 @@ class Shown:
 
 def shown_by_variant(plan: Plan, case: Case) -> dict[str, Shown]:
     """What maps may show, before (``counterfactual``) and after (``plan``), from the exact plan and case."""
-    base = shown_base(case)
-    return {name: shown(tables, case, base) for name, tables in variants(plan).items()}
+    zone = _zones(case)
+    base = shown_base(case, zone)
+    return {name: _shown(tables, case, base, zone) for name, tables in variants(plan).items()}
 
 
-def shown(tables: PlanTables, case: Case, base: pd.DataFrame | None = None) -> Shown:
-    """What maps may show of these exact tables under the case's profile."""
-    base = shown_base(case) if base is None else base
+def _zones(case: Case) -> pd.Series[str]:
+    """Zone of each area; in an open case every area is its own."""
+    return zones(case) if case.disclosure != "open" else case.areas.set_index("area_id", drop=False)["area_id"]
+
+
+def _shown(tables: PlanTables, case: Case, base: pd.DataFrame, zone: pd.Series[str]) -> Shown:
     placed, years = placed_pupils(tables, case), shown_years(tables, case)
     areas = area_figures(placed, tables.unmet, case)
     if case.disclosure == "open":
         return Shown(areas, base, flows(placed), setting_use(tables), years)
-    return Shown(_areas(areas, tables.needs, case), base, _flows(placed, case), _use(tables, case), years)
+    return Shown(_areas(areas, tables.needs, case, zone), base, _flows(placed, zone), _use(tables), years)
 
 
 def shown_years(tables: PlanTables, case: Case) -> dict[str, dict[str, float]]:
@@ -88,17 +92,16 @@ def shown_years(tables: PlanTables, case: Case) -> dict[str, dict[str, float]]:
     return {name: {str(year): float(value) for year, value in values.items()} for name, values in measures.items()}
 
 
-def shown_base(case: Case) -> pd.DataFrame:
+def shown_base(case: Case, zone: pd.Series[str] | None = None) -> pd.DataFrame:
     """What maps may show of the base January: as ``Shown.areas``, with nothing known about unmet need."""
     nobody = pd.DataFrame({"area_id": [], "need_group": [], "academic_year": [], "pupils": []}).astype({"pupils": float})
     areas = area_figures(base_pupils(case), nobody, case)
-    return areas if case.disclosure == "open" else _areas(areas, base_needs(case), case)
+    return areas if case.disclosure == "open" else _areas(areas, base_needs(case), case, _zones(case) if zone is None else zone)
 
 
-def _areas(exact: pd.DataFrame, needs: pd.DataFrame, case: Case) -> pd.DataFrame:
+def _areas(exact: pd.DataFrame, needs: pd.DataFrame, case: Case, zone: pd.Series[str]) -> pd.DataFrame:
     """Zones with all needs together; councils and the whole case also by need."""
     wide = _councils(exact[~exact["zone_id"].isin(case.areas["area_id"])], needs)
-    zone = zones(case)
     small = exact[exact["zone_id"].isin(zone.index) & (exact["need_group"] == ALL)]
     sums = small.assign(zone_id=small["zone_id"].map(zone)).groupby(["zone_id", "need_group", "academic_year"], as_index=False).sum()
     counts = sums.assign(**{name: shown_counts(sums[name]) for name in COUNTS})
@@ -149,14 +152,14 @@ def _without_telling(counts: pd.DataFrame, council: pd.Series[str], needs: pd.Da
     return result
 
 
-def _flows(placed: pd.DataFrame, case: Case) -> pd.DataFrame:
-    of_zones = flows(placed.assign(area_id=placed["area_id"].map(zones(case))))
+def _flows(placed: pd.DataFrame, zone: pd.Series[str]) -> pd.DataFrame:
+    of_zones = flows(placed.assign(area_id=placed["area_id"].map(zone)))
     return of_zones.assign(pupils=rounded(of_zones["pupils"]))
 
 
-def _use(tables: PlanTables, case: Case) -> pd.DataFrame:
+def _use(tables: PlanTables) -> pd.DataFrame:
     """By setting, added up from the pools as shown; places that the plan opens are known."""
-    pools = shown_tables(tables, case).places
+    pools = shown_places(tables.places, shown_needs(tables.needs))
     keys = [pools["setting_id"], pools["academic_year"]]
     counts = pools[["places", "pupils", "latent_pupils"]].assign(places=pools["places"].where(~pools["is_new"], 0.0))
     result = added_up(counts.fillna(TAKEN_AS), counts, keys)

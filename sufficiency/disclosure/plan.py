@@ -7,6 +7,7 @@ from typing import Final
 from sufficiency.case import Case
 from sufficiency.disclosure.summary import shown_summary
 from sufficiency.disclosure.tables import shown_tables
+from sufficiency.disclosure.zones import zones
 from sufficiency.plan import Plan
 
 LABELS: Final = {
@@ -28,5 +29,6 @@ def shown_plan(plan: Plan, case: Case) -> Plan:
     """
     if case.disclosure == "open":
         return plan
-    tables = {name: shown_tables(getattr(plan, name), case) for name in ("plan", "counterfactual", "rule")}
+    zone = zones(case)
+    tables = {name: shown_tables(getattr(plan, name), case, zone) for name in ("plan", "counterfactual", "rule")}
     return Plan(summary=shown_summary(plan, tables, case), **tables)

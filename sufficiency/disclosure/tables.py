@@ -38,20 +38,22 @@ GBP_PER_PUPIL_TO = 100.0
 QUANTILES_TO = 5.0
 
 
-def shown_tables(tables: PlanTables, case: Case) -> PlanTables:
+def shown_tables(tables: PlanTables, case: Case, zone: pd.Series[str] | None = None) -> PlanTables:
     """The tables as they may be shown under the case's profile, from the exact ones. An open case shows them as they are.
+
+    ``zone``: the case's ``zones``, where they are known already.
 
     Raises ValueError when a table has a column that ``specification`` says nothing of.
     """
     if case.disclosure == "open":
         return tables
     exact = {name: declared(name, table) for name, table in vars(tables).items()}
-    needs = shown_needs(tables.needs)
+    needs, zone = shown_needs(tables.needs), zones(case) if zone is None else zone
     worked_out = {
         "needs": needs,
-        "places": _places(tables.places, needs),
-        "placements": _flows(tables.placements, case),
-        "unmet": _flows(tables.unmet, case),
+        "places": shown_places(tables.places, needs),
+        "placements": _flows(tables.placements, zone),
+        "unmet": _flows(tables.unmet, zone),
         "travel": _travel(tables.travel, needs),
         "costs": _costs(tables.costs, tables.needs),
     }
@@ -81,7 +83,7 @@ def _with_shown_counts(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     return table.assign(**dict(zip(names, shown_counts(table[names]).T, strict=True))) if names else table.copy()
 
 
-def _places(places: pd.DataFrame, needs: pd.DataFrame) -> pd.DataFrame:
+def shown_places(places: pd.DataFrame, needs: pd.DataFrame) -> pd.DataFrame:
     """Counts by pool; where the pupils of a kind (of new places, or drawn from mainstream) by pool and by council, held side by side,
     would narrow a hidden count, they are hidden by pool."""
     result = _with_shown_counts(places, columns("places", Treatment.COUNT))
@@ -116,9 +118,9 @@ def _range_by_year(table: pd.DataFrame, name: str, unknown: pd.Series[bool] | bo
     return ranges.groupby(table["academic_year"].to_numpy()).sum()
 
 
-def _flows(table: pd.DataFrame, case: Case) -> pd.DataFrame:
+def _flows(table: pd.DataFrame, zone: pd.Series[str]) -> pd.DataFrame:
     """Pupils of small areas by zone; what is below five is dropped."""
-    table = table.assign(area_id=table["area_id"].map(zones(case)))
+    table = table.assign(area_id=table["area_id"].map(zone))
     sums = table.groupby([name for name in table.columns if name not in ("entrants", "pupils")], as_index=False)[
         ["entrants", "pupils"]
     ].sum()
