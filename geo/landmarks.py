@@ -84,6 +84,7 @@ class LandmarkModel:
     curve: Floats
     offset_min: float
     coefficients: Floats
+    """One per feature, everywhere; then one per feature, by nearness."""
     mean_error_min: float
 
 
@@ -120,7 +121,12 @@ def landmark_minutes(model: LandmarkModel, areas: Profile, sites: Profile, area:
     """Minutes of pairs (numbers into the two profiles)."""
     every = np.ones(len(model.landmarks.landmark_km), dtype=np.bool_)
     nobody = np.full(len(area), -1, dtype=np.int64)
-    return _features(areas, sites, area, site, straight_km, nobody, every, model.offset_min) @ model.coefficients
+    rows = _features(areas, sites, area, site, straight_km, nobody, every, model.offset_min)
+    everywhere, nearby = np.split(model.coefficients, 2)
+    minutes = np.asarray(rows @ everywhere)
+    near = np.flatnonzero(straight_km < NEARBY_KM[1])
+    minutes[near] += _nearness(straight_km[near]) * (rows[near] @ nearby)
+    return minutes
 
 
 @dataclass(frozen=True)
@@ -182,7 +188,9 @@ def _held_out_errors(known: _Known, held_out: NDArray[np.bool_]) -> Floats:
 def _known_features(known: _Known, pairs: NDArray[np.bool_], used: NDArray[np.bool_], curve: Floats, offset_min: float) -> Floats:
     places, sites = _off_curve(*known.places, curve), _off_curve(*known.sites, curve)
     landmark = known.landmark[pairs]
-    return _features(places, sites, known.place[pairs], landmark, known.straight_km[pairs], landmark, used, offset_min)
+    straight_km = known.straight_km[pairs]
+    rows = _features(places, sites, known.place[pairs], landmark, straight_km, landmark, used, offset_min)
+    return np.hstack([rows, rows * _nearness(straight_km)[:, None]])
 
 
 def _seen_from(landmarks: Landmarks, xy_km: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
@@ -216,14 +224,18 @@ def _features(
     used: NDArray[np.bool_],
     offset_min: float,
 ) -> Floats:
-    """One row of ``FEATURES`` per pair, and the same by nearness; ``left_out`` is the landmark a pair must not look at, -1 for none."""
+    """One row of ``FEATURES`` per pair; ``left_out`` is the landmark a pair must not look at, -1 for none."""
     rows: Floats = _feature_rows(
         areas.minutes, areas.km, areas.off_curve, areas.near, sites.minutes, sites.km, sites.off_curve, sites.near,
         area, site, straight_km, left_out, used, offset_min, len(FEATURES),
     )  # fmt: skip
+    return rows
+
+
+def _nearness(straight_km: Floats) -> Floats:
+    """1 up to 5 km, falling to 0 at 20 km."""
     least, most = NEARBY_KM
-    nearness = np.clip((most - straight_km) / (most - least), 0, 1)
-    return np.hstack([rows, rows * nearness[:, None]])
+    return np.clip((most - straight_km) / (most - least), 0, 1)
 
 
 def _robust_fit(terms: Floats, minutes: Floats) -> Floats:
