@@ -17,6 +17,7 @@ from sufficiency.requests import budgets, equity, pins
 from sufficiency.requests.budgets import with_budgets, with_pooling, with_top_slice
 from sufficiency.requests.equity import with_equity
 from sufficiency.requests.pins import pin_problems, with_pins
+from sufficiency.requests.prices import price_overrides
 from sufficiency.suitability import with_version
 from sufficiency.tables.problems import InputError, InputProblem
 from sufficiency.terms import PERSPECTIVES
@@ -52,6 +53,8 @@ class PlanRequest:
     """Rows of the table ``pins``."""
     budgets: tuple[dict[str, Any], ...] = ()
     """``fund``, ``financial_year`` and ``amount_gbp`` or ``change_gbp``."""
+    levers: tuple[str, ...] = ()
+    """Suppositions about fees, by shipped name or file (docs/forecast.md): what else they say concerns the forecast alone."""
     equity: tuple[dict[str, Any], ...] = ()
     """Rows of the table ``equity``."""
     stages: tuple[str, ...] = ()
@@ -60,8 +63,9 @@ class PlanRequest:
     def applied_to(self, case: Case) -> Case:
         """The case with all that is asked for. Raises InputError with every fault of the request against the case."""
         problems: list[InputProblem] = []
-        assumptions = case.assumptions.override(self.assumptions, "the request", "request")
-        case = replace(case, assumptions=assumptions, academic_years=case.academic_years[: self.years], perspective=self.perspective)
+        case = replace(case, academic_years=case.academic_years[: self.years], perspective=self.perspective)
+        case = _collected(problems, case, lambda case: _overridden(case, price_overrides(case, self.levers), "the levers of the request"))
+        case = _overridden(case, self.assumptions, "the request")
         case = _collected(problems, case, lambda case: with_version(case, self.suitability))
         case = _collected(problems, case, lambda case: with_top_slice(case, self.top_slice))
         case = _collected(problems, case, lambda case: with_budgets(case, self.budgets))
@@ -111,7 +115,13 @@ def checked_request(given: Mapping[str, Any], file: str) -> PlanRequest:
     if "stages" in given:
         given = {**given, "stages": tuple(given["stages"])}
     lists = {name: tuple(dict(row) for row in given[name]) for name in ("pins", "budgets", "equity") if name in given}
+    if "levers" in given:
+        given = {**given, "levers": tuple(given["levers"])}
     return PlanRequest(**{**given, **lists})
+
+
+def _overridden(case: Case, values: Mapping[str, Any], source: str) -> Case:
+    return replace(case, assumptions=case.assumptions.override(values, source, "request"))
 
 
 def _collected(problems: list[InputProblem], case: Case, change: Callable[[Case], Case]) -> Case:
@@ -144,6 +154,10 @@ def _count(value: Any) -> bool:
     return _whole(value) and value >= 1
 
 
+def _names(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
+
+
 def _rows(value: Any) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(row, Mapping) for row in value)
 
@@ -170,6 +184,7 @@ RULES: Final[Mapping[str, _Rule]] = {
     "top_slice": _Rule(
         lambda value: isinstance(value, dict), "must be a table", 'Head it [top_slice]; below, share = 0.05 and councils = ["E10000003"]'
     ),
+    "levers": _Rule(_names, "must be a list of levers", 'E.g. levers = ["price_cap"]'),
     "pins": _Rule(_rows, "must be a list of tables", 'Head each [[pins]]; below, project_id = "..." and wish = "must"'),
     "budgets": _Rule(_rows, "must be a list of tables", "Head each [[budgets]]; below, fund, financial_year and amount_gbp"),
     "equity": _Rule(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -298,6 +299,22 @@ def test_a_price_cap_reaches_the_places() -> None:
     cost = dict(zip(found.pools["pool_id"], found.place_cost[0], strict=True))
     assert (cost[STATE], cost[INDEPENDENT]) == (20_000, 55_000)
     assert formulate(assume(CASE, costs__price_factor={"independent_special": 1.1})).place_cost[0].tolist()[1] == pytest.approx(66_000)
+
+
+def test_levers_set_the_fees_of_a_plan(tmp_path: Path) -> None:
+    """30 % less from January 2023 on, fully from January 2025: 10, 20 and 30 %; each planning year weighs the same here."""
+    file = tmp_path / "cheaper.toml"
+    file.write_text(
+        'name = "Cheaper"\n[[price]]\ncategory = "independent_special"\nchange = -0.3\nstart = 2023\nfull = 2025\n'
+        '[[price]]\ncategory = "independent_special"\ncap_gbp = 50000\nstart = 2025\n'
+    )
+    figures = PlanRequest(levers=(str(file),)).applied_to(CASE).assumptions
+    assert figures.table("costs.price_factor")["independent_special"] == pytest.approx(1 - 0.2)
+    assert figures.table("costs.price_cap")["ASD"] == 50_000
+    own = PlanRequest(levers=(str(file),), assumptions={"costs.price_cap": {"ASD": 45_000}}).applied_to(CASE).assumptions
+    assert own.table("costs.price_cap")["ASD"] == 45_000
+    with pytest.raises(InputError, match="no such lever"):
+        PlanRequest(levers=("nil",)).applied_to(CASE)
 
 
 # Pupils
