@@ -10,7 +10,7 @@ import uvicorn
 from api.app import create_app
 from api.auth.command import keys
 from api.auth.settings import ExposedError
-from api.settings import Settings
+from api.settings import read_settings
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
     if sys.argv[1:2] == ["keys"]:
         keys(sys.argv[2:], prog_name="python -m api keys")
         return
-    settings = Settings()
+    settings = read_settings()
     parser = argparse.ArgumentParser(prog="python -m api", description="The planning service. Its settings: docs/service.md")
     parser.add_argument("--host", default=settings.host, help="address to listen on (default %(default)s)")
     parser.add_argument("--port", type=int, default=settings.port, help="port to listen on (default %(default)s)")

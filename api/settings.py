@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from api.auth.settings import AuthSettings
 
@@ -29,7 +30,9 @@ class Limits(BaseModel):
 class Settings(BaseSettings):
     """The service's settings. The defaults start it on this machine with no set-up."""
 
-    model_config = SettingsConfigDict(env_prefix="SUFFICIENCY_", env_nested_delimiter="__", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SUFFICIENCY_", env_nested_delimiter="__", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     host: str = Field(default="127.0.0.1", description="Address to listen on; one that others can reach needs authentication")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on")
@@ -59,3 +62,13 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's URL."""
         return self.database_url or f"sqlite:///{(self.store_folder / 'service.sqlite').resolve()}"
+
+
+def read_settings() -> Settings:
+    """The settings of the environment, for a program that ends with one clear message when they are wrong. Values are not repeated."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        sys.exit("\n".join(f"SUFFICIENCY_{'__'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()))
+    except SettingsError as error:
+        sys.exit(str(error))

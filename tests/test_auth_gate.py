@@ -39,7 +39,7 @@ from api.auth.secret import service_secret
 from api.auth.settings import AuthSettings, ExposedError, TokenSettings, check_exposure, is_loopback
 from api.auth.tokens import ProviderKeys
 from api.problems import ApiError
-from api.settings import Limits, Settings
+from api.settings import Limits, Settings, read_settings
 from api.state import Caller
 from api.store import Store
 from api.store.models import now
@@ -173,6 +173,21 @@ def test_the_program_does_not_start_on_a_public_address(tmp_path: Path) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("The service does not start: it would listen on 0.0.0.0")
+
+
+def test_wrong_settings_are_named_and_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUFFICIENCY_AUTH__SECRET", "hunter2")
+    monkeypatch.setenv("SUFFICIENCY_AUTH__TOKENS__ISSUER", "http://login.example.test")
+    with pytest.raises(SystemExit) as ended:
+        read_settings()
+    told = str(ended.value)
+    assert "SUFFICIENCY_AUTH__SECRET: String should have at least 32 characters" in told
+    assert "SUFFICIENCY_AUTH__TOKENS__ISSUER" in told
+    assert "hunter2" not in told
+    with pytest.raises(ValueError, match="secret") as raised:
+        Settings()
+    assert "hunter2" not in str(raised.value)
+    assert "s" * 32 not in repr(AuthSettings(secret="s" * 32))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "[::1]", "127.8.9.1"])
@@ -448,10 +463,12 @@ def test_rates_are_per_address(tmp_path: Path) -> None:
 
 def test_guessing_is_stopped_even_when_the_guess_is_right_at_last(tmp_path: Path) -> None:
     app = service(tmp_path, AuthSettings(api_keys=True, rate_failures="5/minute"))
-    good = key(app, "viewer")
-    tried = [client(app, f"spk_0123456789abcdef_{'A' * 42}{n}").get("/v1/me").status_code for n in range(6)]
+    good, another = key(app, "viewer"), key(app, "viewer")
+    tried = [client(app, f"{good[:-2]}{n:02}").get("/v1/me").status_code for n in range(6)]
     assert tried == [401] * 5 + [429]
     assert client(app, good).get("/v1/me").status_code == 429
+    assert client(app, another).get("/v1/me").status_code == 200
+    assert [client(app, "an.old.token").get("/v1/me").status_code for _ in range(6)] == [401] * 5 + [429]
     assert TestClient(app, headers={"Authorization": f"Bearer {good}"}, client=("10.0.0.9", 1)).get("/v1/me").status_code == 200
 
 

@@ -15,7 +15,7 @@ from api.auth.keys import Grant, as_roles, create_key, is_live, key_of, keys_of,
 from api.auth.models import KeyRow
 from api.auth.principal import LOCAL, Principal, scope_of
 from api.problems import ApiError
-from api.settings import Settings
+from api.settings import read_settings
 from api.store import Store
 
 keys = typer.Typer(help="API keys of the service.", no_args_is_help=True)
@@ -70,7 +70,7 @@ def stop(key_id: Annotated[str, typer.Argument(help="Id of the key, as `list` sh
 @contextmanager
 def _opened() -> Iterator[AuthContext]:
     """The store of the settings, with this version's tables."""
-    settings = Settings()
+    settings = read_settings()
     store = Store(settings)
     try:
         store.migrate()

@@ -76,16 +76,17 @@ class Gate:
         return principal
 
     async def _authenticated(self, scope: Scope, address: str) -> Principal:
-        self._context.rates.check_failures(address)
         kind, _, credential = Headers(scope=scope).get("authorization", "").partition(" ")
         if not kind:
             raise unauthenticated("Say who you are: send `Authorization: Bearer` with a token or an API key.")
+        credential = credential.strip()
+        self._context.rates.check_failures(address, credential)
         try:
             if kind.lower() != "bearer":
                 raise BadTokenError("it is not sent as `Authorization: Bearer`")
-            return await to_thread.run_sync(self._principal_of, credential.strip())
+            return await to_thread.run_sync(self._principal_of, credential)
         except (BadKeyError, BadTokenError) as error:
-            self._context.rates.count_failure(address)
+            self._context.rates.count_failure(address, credential)
             log.warning("credential refused", reason=str(error) or "bad key")
             raise unauthenticated(f"The credential does not count: {error or 'it is not a key in use'}.", "invalid_token") from error
         except ProviderUnreachableError as error:

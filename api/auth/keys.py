@@ -68,6 +68,12 @@ def looks_like_a_key(credential: str) -> bool:
     return credential.startswith(PREFIX)
 
 
+def key_id_of(credential: str) -> str | None:
+    """The id in a key's text; None when it doesn't have a key's form."""
+    form = _FORM.fullmatch(credential)
+    return form[1] if form else None
+
+
 def row_of_key(session: Session, pepper: bytes, credential: str) -> KeyRow:
     """The key's row. Raises BadKeyError; an unknown id takes as long as a wrong secret."""
     form = _FORM.fullmatch(credential)

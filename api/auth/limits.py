@@ -6,6 +6,7 @@ against one caller taking it all, and a key against being guessed.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections.abc import Callable
@@ -16,12 +17,13 @@ from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.auth.keys import key_id_of
 from api.auth.settings import AuthSettings
 from api.problems import ApiError, problem_response, too_many
 
 
 class Rates:
-    """The three counters: per address, per caller, and failed attempts per address."""
+    """The three counters: per address, per caller, and failures per address and credential."""
 
     def __init__(self, settings: AuthSettings):
         self._counter = SlidingWindowCounterRateLimiter(MemoryStorage())
@@ -37,25 +39,33 @@ class Rates:
         """One more request of a caller. Raises ApiError 429 with Retry-After."""
         self._hit(self._per_principal, "principal", subject)
 
-    def check_failures(self, address: str) -> None:
-        """Raises ApiError 429 when the address has failed too often; asked before a credential is looked at."""
-        for item in self._failures:
-            if not self._counter.test(item, "failure", address):
-                raise self._refusal(item, "failure", address)
+    def check_failures(self, address: str, credential: str) -> None:
+        """Raises ApiError 429 when this key or token has failed too often from the address; asked before it is looked at.
 
-    def count_failure(self, address: str) -> None:
-        """One more credential from the address that didn't count."""
+        Per key and token, so that one program with an old key doesn't shut out all who share its address.
+        """
         for item in self._failures:
-            self._counter.hit(item, "failure", address)
+            if not self._counter.test(item, "failure", address, _name_of(credential)):
+                raise self._refusal(item, "failure", address, _name_of(credential))
 
-    def _hit(self, items: list[RateLimitItem], kind: str, who: str) -> None:
+    def count_failure(self, address: str, credential: str) -> None:
+        """One more failure of the key or token from the address."""
+        for item in self._failures:
+            self._counter.hit(item, "failure", address, _name_of(credential))
+
+    def _hit(self, items: list[RateLimitItem], *who: str) -> None:
         for item in items:
-            if not self._counter.hit(item, kind, who):
-                raise self._refusal(item, kind, who)
+            if not self._counter.hit(item, *who):
+                raise self._refusal(item, *who)
 
-    def _refusal(self, item: RateLimitItem, kind: str, who: str) -> ApiError:
-        wait_s = self._counter.get_window_stats(item, kind, who).reset_time - time.time()
+    def _refusal(self, item: RateLimitItem, *who: str) -> ApiError:
+        wait_s = self._counter.get_window_stats(item, *who).reset_time - time.time()
         return too_many(f"Too many requests: {item} are allowed. Wait before you ask again.", max(1, math.ceil(wait_s)))
+
+
+def _name_of(credential: str) -> str:
+    """A key's id, whatever its secret; of anything else a hash, for it may be long, and secret."""
+    return key_id_of(credential) or hashlib.sha256(credential.encode(errors="replace")).hexdigest()[:32]
 
 
 class _TooLargeError(Exception):

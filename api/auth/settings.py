@@ -82,11 +82,14 @@ class AuthSettings(BaseModel):
     tokens: TokenSettings | None = Field(default=None, description="OpenID Connect bearer tokens")
     api_keys: bool = Field(default=False, description="Accept API keys; the first is made with `python -m api keys create`")
     secret: str | None = Field(
-        default=None, min_length=32, description="Keys the hashes of API keys and of the trail; unset: made once, kept in the store folder"
+        default=None,
+        min_length=32,
+        repr=False,
+        description="Keys the hashes of API keys and of the trail; unset: made once, kept in the store folder",
     )
     rate_per_principal: Rate = Field(default="1200/minute", description="Requests of one caller")
     rate_per_address: Rate = Field(default="6000/minute", description="Requests from one address, whoever asks")
-    rate_failures: Rate = Field(default="20/minute", description="Failed attempts to say who one is, from one address")
+    rate_failures: Rate = Field(default="20/minute", description="Failures of one key or token from one address")
 
     @property
     def required(self) -> bool:
