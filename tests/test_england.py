@@ -1,0 +1,59 @@
+"""England's worlds and figures, tried on the tiny case: sums agree with the worlds, and pooling can only help."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fixtures.tiny import tiny_case
+from solver.decomposition.master import no_decisions
+from solver.rules import cheapest_first, cheapest_per_displaced, largest_need_first
+from solver.solve import SolveOptions
+from sufficiency.england.figures import by_region, happened_table, national, world_tables
+from sufficiency.england.report import report_text
+from sufficiency.england.worlds import Worlds, solve_worlds
+from sufficiency.formulate import formulate
+
+
+@pytest.fixture(scope="module")
+def worlds() -> Worlds:
+    return solve_worlds(formulate(tiny_case()), SolveOptions(gap=1e-4, seconds=20, threads=1), lambda _: None)
+
+
+def test_the_plan_is_no_dearer_than_any_rule_and_pooling_no_dearer_than_the_plan(worlds: Worlds) -> None:
+    slack = 1e-6 * worlds.plan.upper
+    assert worlds.plan.upper <= min(world.upper for world in worlds.rules.values()) + slack
+    assert worlds.plan.upper <= worlds.counterfactual.upper + slack
+    assert worlds.pooled.upper <= worlds.plan.upper + slack
+    assert worlds.plan.lower <= worlds.plan.upper + slack
+
+
+def test_pooled_funds_hold_the_same_money(worlds: Worlds) -> None:
+    apart, pooled = worlds.formulation.problem.funds, worlds.pooled_formulation.problem.funds
+    np.testing.assert_allclose(pooled.amount.sum(axis=0), apart.amount.sum(axis=0))
+    assert (pooled.eligible.any(axis=0) == apart.eligible.any(axis=0)).all()
+
+
+def test_figures_add_up(worlds: Worlds) -> None:
+    tables = {name: world_tables(*world) for name, world in worlds.by_name().items()}
+    found = national(worlds, tables)
+    regions = by_region(worlds, tables)
+    for name in ("kind", "need", "phase", "region"):
+        assert sum(found[f"places_by_{name}"].values()) == pytest.approx(found["places"])
+    assert regions["places"].sum() == pytest.approx(found["places"])
+    assert regions["budget_gbp"].sum() == pytest.approx(worlds.formulation.problem.funds.amount.sum())
+    assert found["saving_gbp"] == pytest.approx(worlds.counterfactual.upper - worlds.plan.upper)
+    assert found["saving_gbp"] >= found["rule_saving_gbp"] - 1.0
+    text = report_text({**found, "title": "T", "wall_s": 1.0, "cpu_s": 1.0, "peak_gb": 1.0}, regions, happened_table(found))
+    assert text.startswith("# T")
+    assert "pooled" in text
+
+
+def test_rules_spend_within_the_funds_and_differ_in_order() -> None:
+    problem = formulate(tiny_case()).problem
+    for rule in (cheapest_first, cheapest_per_displaced, largest_need_first):
+        decisions = rule(problem)
+        options = problem.options
+        spend = decisions.start @ options.fixed_spend + decisions.modules @ options.module_spend
+        assert spend.cumsum().max(initial=0.0) <= problem.funds.amount.sum(axis=0).cumsum().max() + 1.0
+        assert (decisions.start >= no_decisions(problem).start).all()
