@@ -57,8 +57,8 @@ class Attack:
         """A total that left as ``shown``: the figures shown and the estimates of hidden ones are known, fractions below a half are not."""
         if np.isnan(shown):
             return
-        fractions = [name for name in names if self.truth[name] < NONE_BELOW and name not in self.kept_back]
-        known = sum(estimates[name] for name in names if name not in set(fractions))
+        fractions = {name for name in names if self.truth[name] < NONE_BELOW and name not in self.kept_back}
+        known = sum(estimates[name] for name in names if name not in fractions)
         self.between(shown - to / 2 - known, dict.fromkeys(fractions, 1.0), shown + to / 2 - known)
 
     def column(self, names: list[Hashable], shown: Mapping[Hashable, float]) -> None:

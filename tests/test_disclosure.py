@@ -181,6 +181,14 @@ def test_zones_have_ten_pupils_and_do_not_depend_on_a_plan(case: Case) -> None:
     assert shown_case(case).placements["pupils"].isna().all()
 
 
+def test_what_a_place_costs_is_shown_from_ten_places_up(case: Case) -> None:
+    pools = shown_case(replace(case, pools=case.pools.assign(place_cost_gbp_per_year=50_000.0))).pools
+    few = case.pools["places"] < 9.5
+    assert 0 < few.sum() < len(few)
+    assert pools["place_cost_gbp_per_year"].isna().tolist() == few.tolist()
+    assert not breaks_the_rules(pools["places"])
+
+
 def test_counts_are_hidden_from_1_to_4_and_rounded_from_5_up() -> None:
     shown = shown_counts([0.0, 0.4, 0.5, 1.0, 4.0, 4.4, 4.5, 7.4, 7.5, 12.0, 13.0])
     assert shown == pytest.approx([0, 0, *[np.nan] * 4, 5, 5, 10, 10, 15], nan_ok=True)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from sufficiency.case import Case
-from sufficiency.disclosure.rules import shown_counts
+from sufficiency.disclosure.rules import FEWEST_FOR_MEANS, shown_counts
 from sufficiency.disclosure.text import shown_text
 
 FEWEST_PUPILS: Final = 10.0
@@ -42,7 +42,8 @@ def zones(case: Case) -> pd.Series[str]:
 def shown_case(case: Case) -> Case:
     """The case for outputs that draw or list areas: zones in place of areas. An open case is returned as it is.
 
-    Of pupils, placements and journeys only the statuses are left, for no output draws on them; places of pools are shown as counts.
+    Of pupils, placements and journeys only the statuses are left, for no output draws on them; places of pools are shown as counts, and
+    what a place costs from ten places up, for a fee for fewer is the fee of a child.
     """
     if case.disclosure == "open":
         return case
@@ -51,6 +52,7 @@ def shown_case(case: Case) -> Case:
         for name in ("pupils", "placements", "travel")
     }
     pools = case.pools.assign(**{name: shown_counts(case.pools[name]) for name in ("places", "places_total", "places_at_risk")})
+    pools["place_cost_gbp_per_year"] = pools["place_cost_gbp_per_year"].where(case.pools["places"] >= FEWEST_FOR_MEANS)
     notes = tuple(shown_text(note, case) for note in case.notes)
     return replace(case, areas=_zone_table(case), pools=pools, notes=notes, totals={}, **blanked)
 
