@@ -29,7 +29,7 @@ from sufficiency.outputs.pack.command import run_pack
 from sufficiency.outputs.pack.content import EFFECTS
 from sufficiency.outputs.pack.families import FOR_WHOM, WHAT, easy_read_data
 from sufficiency.outputs.pack.maps import spread_apart
-from sufficiency.outputs.pack.material import INDEPENDENT, Material, material, whole
+from sufficiency.outputs.pack.material import INDEPENDENT, Material, Whole, material
 from sufficiency.outputs.pack.scope import Scope, council_scopes, partnership_scope, region_scopes, scoped, whole_case
 from sufficiency.outputs.pack.table import HIDDEN, PackTable, shown_rows
 from sufficiency.outputs.pack.tables import pack_tables
@@ -73,7 +73,7 @@ def plan(case: Case) -> Plan:
 
 def made(plan: Plan, case: Case, scope: Scope, out: Path) -> Pack:
     (folder,) = write_packs(plan, case, [scope], out)
-    of = material(whole(plan, case), scope)
+    of = material(Whole(plan, case), scope)
     return Pack(folder, of, pack_tables(of))
 
 
@@ -296,7 +296,7 @@ def test_tables_are_the_plans(joint: Pack, plan: Plan, case: Case) -> None:
 
 
 def test_councils_add_up_to_the_whole(plan: Plan, case: Case) -> None:
-    of = whole(plan, case)
+    of = Whole(plan, case)
     parts = [pack_tables(material(of, scope)) for scope in council_scopes(case)]
     together = pack_tables(material(of, whole_case(case)))
     for name, column in (
@@ -394,11 +394,11 @@ def test_a_part_keeps_what_its_residents_use(plan: Plan, case: Case) -> None:
 
 
 def test_reasons_name_the_money_that_is_missing(plan: Plan, case: Case) -> None:
-    rows = pack_tables(material(whole(plan, case), whole_case(case)))["not_chosen"].rows.set_index("project_id")
+    rows = pack_tables(material(Whole(plan, case), whole_case(case)))["not_chosen"].rows.set_index("project_id")
     assert rows.loc["P-FORBIDDEN", "reason"] == "Ruled out before the plan was made."
     assert rows["reason"].str.len().min() > 20
     spent = replace(plan, plan=replace(plan.plan, funding=plan.plan.funding.assign(returned_gbp=0.0, carried_out_gbp=0.0)))
-    poor = pack_tables(material(whole(spent, case), whole_case(case)))["not_chosen"].rows
+    poor = pack_tables(material(Whole(spent, case), whole_case(case)))["not_chosen"].rows
     assert poor["reason"].str.startswith("No money: needs £").sum() > 10
     assert not rows["reason"].str.startswith("No money").all()
 

@@ -13,7 +13,7 @@ from plan_example import example_case, example_plan
 from sufficiency.case import Case
 from sufficiency.outputs.pack.command import run_comments
 from sufficiency.outputs.pack.comments import COLUMNS, SHEET, Comment, comments_toml, pins_of, read_comments, write_comment_sheet
-from sufficiency.outputs.pack.material import material, whole
+from sufficiency.outputs.pack.material import Whole, material
 from sufficiency.outputs.pack.scope import whole_case
 from sufficiency.outputs.pack.tables import pack_tables
 from sufficiency.request import checked_request, read_request
@@ -43,7 +43,7 @@ def case() -> Case:
 @pytest.fixture(scope="module")
 def sheet(case: Case, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sheet as a pack holds it."""
-    of = material(whole(example_plan(case), case), whole_case(case))
+    of = material(Whole(example_plan(case), case), whole_case(case))
     path = tmp_path_factory.mktemp("comments") / "comments.xlsx"
     write_comment_sheet(of, pack_tables(of), path)
     return path

@@ -33,7 +33,7 @@ def brief_data(of: Material, tables: Mapping[str, PackTable], pictures: Sequence
         "title": f"SEND and AP places: {of.where}",
         "subtitle": f"{case.name}. Plan for {years[0]} to {years[-1]}, programme {case.programme}, {case.price_base} prices.",
         "author": f"sufficiency {plan.summary['version']}",
-        "footer": f"{of.where}: plan for SEND and AP places, {years[0]} to {years[-1]}. {source_line(case)}",
+        "footer": f"{of.where}: plan for SEND and AP places, {years[0]} to {years[-1]}",
         "marks": [line for line in cautions(plan.summary, case) if line.isupper() or line.startswith("FICTIONAL")],
         "tiles": _tiles(plan, case, tables),
         "summary": _summary(plan, case, tables, by_name),
@@ -175,7 +175,7 @@ def _equality(tables: Mapping[str, Any], chart: list[dict[str, Any]]) -> list[di
         " Figures on these must come from elsewhere."
     )
     known = bullets([f"{name.capitalize()}: {words}." for name, words in IN_PART.items()])
-    return [text(duty), tables["equality"], *chart, heading("What the data do not hold"), text(lacking), known]
+    return [text(duty), tables["equality"], heading("What the data do not hold"), text(lacking), known, *chart]
 
 
 def _notes(plan: Plan, case: Case) -> list[dict[str, Any]]:

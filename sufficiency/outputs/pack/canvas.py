@@ -5,6 +5,7 @@ Every shade differs in lightness and every mark in shape or pattern, so that a b
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ PATTERNS: Final = ("", "///", "...", "xx", "\\\\\\", "++", "oo")
 TONES: Final = ("#0c4a8a", "#9fc6e3", "#f3f2f1", "#5fa2d0", "#d0e1f2", "#b1b4b6", "#ffffff")
 MAP_INCHES: Final = (15.2, 9.6)
 CHART_INCHES: Final = (9.6, 5.4)
+LETTERS_PER_INCH: Final = 14.5
+"""Letters of the small print that fit an inch."""
 PNG_DPI: Final = 150
 STYLE: Final[Any] = {
     "font.family": "DejaVu Sans",
@@ -68,7 +71,7 @@ def source_line(case: Case) -> str:
     """Where the figures and shapes come from, with the words that the licences ask for."""
     if is_fictional(case):
         return "Fictional data: no such place exists."
-    publishers = ", ".join(dict.fromkeys(source.publisher for source in case.sources))
+    publishers = ", ".join(dict.fromkeys(source.publisher for source in case.sources if source.publisher[:1].isupper()))
     licence = " Licensed under the Open Government Licence v3.0." if any("Open Government" in s.licence for s in case.sources) else ""
     years = sorted({source.edition[:4] for source in case.sources if "OS data" in source.licence and source.edition[:4].isdigit()})
     ordnance = f" Contains OS data © Crown copyright and database right {years[-1]}." if years else ""
@@ -76,8 +79,9 @@ def source_line(case: Case) -> str:
 
 
 def footnote(figure: Figure, text: str) -> None:
-    """One line at the foot of a picture."""
-    figure.text(0.01, 0.012, text, fontsize=8, color=GREY, ha="left", va="bottom")
+    """Small print at the foot of a picture, in as many lines as it needs."""
+    letters = int(figure.get_figwidth() * LETTERS_PER_INCH)
+    figure.text(0.01, 0.012, "\n".join(textwrap.wrap(text, letters)), fontsize=8, color=GREY, ha="left", va="bottom")
 
 
 def quiet(axes: Axes) -> None:

@@ -159,7 +159,7 @@ def _draw_settings(axes: Axes, on: Ground, case: Case, shown: Shown) -> None:
     use = shown.use[shown.use["academic_year"] == case.academic_years[-1]].set_index("setting_id")["places"]
     for kind, (shape, colour) in MARKERS.items():
         ours = case.settings[(case.settings["kind"] == kind) & case.settings["easting_m"].notna()]
-        places = ours["setting_id"].map(use).fillna(0.0)
+        places = ours["setting_id"].map(use).astype(float).fillna(0.0)  # of no setting: text otherwise
         axes.scatter(
             ours["easting_m"],
             ours["northing_m"],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 
 import pandas as pd
@@ -35,13 +36,25 @@ BEFORE_AND_AFTER: Final = {"before": "counterfactual", "after": "plan"}
 
 @dataclass(frozen=True)
 class Whole:
-    """A plan and its case, exact and as shown, computed once for all packs."""
+    """An exact plan and its case, with what their profile shows of them: the one place where a pack asks for it, once for all packs."""
 
     exact: Plan
     exact_case: Case
-    plan: Plan
-    case: Case
-    shown: Mapping[str, Shown]
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan as it may be shown."""
+        return shown_plan(self.exact, self.exact_case)
+
+    @cached_property
+    def case(self) -> Case:
+        """The case to draw with."""
+        return shown_case(self.exact_case)
+
+    @cached_property
+    def shown(self) -> dict[str, Shown]:
+        """Figures of areas, flows and settings by variant."""
+        return shown_by_variant(self.exact, self.exact_case)
 
 
 @dataclass(frozen=True)
@@ -66,11 +79,6 @@ class Material:
     def where(self) -> str:
         """Whom the pack is for, as titles say it."""
         return self.scope.name
-
-
-def whole(plan: Plan, case: Case) -> Whole:
-    """An exact plan and case with what their profile shows of them: the one place where a pack asks for it."""
-    return Whole(plan, case, shown_plan(plan, case), shown_case(case), shown_by_variant(plan, case))
 
 
 def material(of: Whole, scope: Scope) -> Material:

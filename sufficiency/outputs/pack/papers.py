@@ -82,7 +82,7 @@ def _column(column: Column, cells: list[str]) -> dict[str, Any]:
     unit = "" if column.form == "text" or column.unit in ("number", column.heading.lower()) else column.unit
     longest = max((len(cell) for cell in cells), default=0)
     words = max((len(word) for words in [column.heading, unit, *cells] for word in words.split()), default=1)
-    long = column.form == "text" and longest > LONG_TEXT >= words
+    long = column.form == "text" and longest > max(LONG_TEXT, words)
     letters = words if column.form == "text" and longest > LONG_TEXT else max(words, longest)
     return {
         "heading": column.heading,

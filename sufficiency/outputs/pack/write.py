@@ -28,7 +28,7 @@ from sufficiency.outputs.pack.charts import chart_pictures
 from sufficiency.outputs.pack.comments import write_comment_sheet
 from sufficiency.outputs.pack.families import write_families
 from sufficiency.outputs.pack.maps import map_pictures
-from sufficiency.outputs.pack.material import Whole, material, whole
+from sufficiency.outputs.pack.material import Whole, material
 from sufficiency.outputs.pack.scope import Scope
 from sufficiency.outputs.pack.tables import pack_tables
 from sufficiency.outputs.pack.workbook import write_workbook
@@ -51,7 +51,7 @@ def write_packs(
     """
     say = progress or (lambda _: None)
     refuse_strangers([out / scope.folder for scope in scopes])
-    folders, of = [], whole(plan, case)
+    folders, of = [], Whole(plan, case)
     for place, scope in enumerate(scopes, start=1):
         folder = out / scope.folder
         if resume and _made_from(folder) == _origin(of.plan, scope):
@@ -126,6 +126,8 @@ def _origin(plan: Plan, scope: Scope) -> dict[str, object]:
         "case": of["case"],
         "councils": list(scope.councils),
         "objective_gbp": of["objective_gbp"],
+        "wall_s": of.get("wall_s"),
+        "cpu_s": of.get("cpu_s"),
         "inputs": of.get("inputs", {}),
         "version": of["version"],
     }
