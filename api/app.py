@@ -19,6 +19,7 @@ from api.routes import (
     batches,
     cases,
     comparisons,
+    files,
     health,
     page,
     partnerships,
@@ -45,6 +46,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     tailored.router,
     partnerships.router,
     page.router,
+    files.router,
     access.router,
 )
 """All that stands under /v1."""

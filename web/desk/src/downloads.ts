@@ -10,13 +10,21 @@ interface TableBody {
   description: string;
 }
 
+interface FileBody {
+  name: string;
+  description: string;
+  size_bytes: number;
+}
+
 export function downloads(plan: PlanBody, data: PlanData): HTMLElement {
   const box = element("div", {}, paragraph("Loading the list."));
-  void get<TableBody[]>(`plans/${plan.id}/tables`).then((tables) => {
+  void Promise.all([get<FileBody[]>(`plans/${plan.id}/files`), get<TableBody[]>(`plans/${plan.id}/tables`)]).then(([files, tables]) => {
+    const whole = files.map(({ name, description, size_bytes }) => [file(`v1/plans/${plan.id}/files/${name}`, `${plan.id}-${name}`, name), `${description}. ${(size_bytes / 1e6).toFixed(1)} MB.`]);
     const rows = tables.map(({ name, description }) => [file(`v1/plans/${plan.id}/tables/${name}?format=csv`, `${plan.id}-${name}.csv`, `${name}.csv`), description]);
     box.replaceChildren(
+      table("Map, layers and headline", ["File", "What is in it"], whole, [1]),
       table("Tables of this plan, CSV in UTF-8", ["File", "What is in it"], rows, [1]),
-      paragraph(`Headline, search and inputs: `, file(`v1/plans/${plan.id}`, `${plan.id}.json`, "plan (JSON)"), ". ", data.about.modelled),
+      paragraph(data.about.modelled),
     );
   });
   return box;

@@ -10,7 +10,7 @@ import { changesIn, type Draft, emptyDraft } from "../draft";
 import { mapSection, openMap } from "../map_section";
 import { projectsPanel } from "../projects_panel";
 import { questionsPanel } from "../questions_panel";
-import type { Assumption, CaseBody, Decision, FundRow, PlanBody, RequestBody } from "../resources";
+import type { Assumption, CaseBody, Decision, FundRow, PlanBody, RequestBody, Summary } from "../resources";
 import { bytes, get, list, rows } from "../service";
 import { draftFromAddress, go, href, param, remember } from "../state";
 import { bullets, button, element, heading, link, paragraph, radios, select, show, table, tabs, tag, tiles } from "../ui";
@@ -35,7 +35,8 @@ export interface PlanPage {
 }
 
 export async function planPage(id: string): Promise<void> {
-  const plan = await get<PlanBody>(`plans/${id}`);
+  const [listed, summary] = await Promise.all([get<PlanBody>(`plans/${id}`), get<Summary>(`plans/${id}/files/plan.json`)]);
+  const plan: PlanBody = { ...listed, summary };
   const [ofCase, request, others, funds, assumptions, candidates, data] = await Promise.all([
     get<CaseBody>(`cases/${plan.case_id}`),
     get<RequestBody>(`requests/${plan.request_id}`),

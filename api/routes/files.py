@@ -1,0 +1,57 @@
+"""Files of a plan as its folder holds them: what may be shown of it, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Path
+from fastapi.responses import FileResponse
+from pydantic import Field
+
+from api.bodies import Strict
+from api.conditional import CACHING, ConditionalRoute, etag_of
+from api.problems import not_found, problems
+from api.routes.plans import find_plan
+from api.state import Caller, StoreDep
+
+router = APIRouter(prefix="/plans", tags=["plans"], route_class=ConditionalRoute)
+
+FILES: Final = {
+    "plan.json": ("application/json", "What was found: search, money, places, unmet need, sensitivity, inputs"),
+    "plan.gpkg": ("application/geopackage+sqlite3", "Areas, flows, settings and projects with styles, for QGIS"),
+    "map.html": ("text/html", "The map: one file that opens from disk and asks the network for nothing"),
+}
+"""Name -> media type and what it is."""
+
+ANSWER: Final[dict[int | str, dict[str, Any]]] = problems(401, 403, 404, 422) | {
+    200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind, _ in FILES.values()}, "description": "The file"},
+}
+
+
+class FileBody(Strict):
+    """A file."""
+
+    name: str = Field(examples=["plan.gpkg"])
+    description: str
+    size_bytes: int
+
+
+@router.get("/{plan_id}/files", responses=problems(401, 403, 404), summary="Files of a plan")
+def index(plan_id: str, store: StoreDep, caller: Caller) -> list[FileBody]:
+    """The files that can be taken away, apart from the tables."""
+    folder = store.plans / find_plan(plan_id, store, caller).id
+    found = {name: folder / name for name in FILES if (folder / name).is_file()}
+    return [FileBody(name=name, description=FILES[name][1], size_bytes=path.stat().st_size) for name, path in found.items()]
+
+
+@router.get("/{plan_id}/files/{name}", response_class=FileResponse, responses=ANSWER, summary="A file of a plan")
+def read(
+    plan_id: str, name: Annotated[str, Path(description=f"One of {', '.join(FILES)}")], store: StoreDep, caller: Caller
+) -> FileResponse:
+    """A file of the plan's folder."""
+    plan = find_plan(plan_id, store, caller)
+    path = store.plans / plan.id / name
+    if name not in FILES or not path.is_file():
+        raise not_found("file", name)
+    headers = {"ETag": etag_of(plan.id, name), **CACHING}
+    return FileResponse(path, media_type=FILES[name][0], filename=f"{plan.id}-{name}", headers=headers)
