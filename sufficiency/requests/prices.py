@@ -21,7 +21,8 @@ def price_overrides(case: Case, names: Sequence[str]) -> dict[str, Any]:
     """``costs.price_factor`` and ``costs.price_cap`` as the levers have them; nothing where they say nothing of fees.
 
     A fee that changes over the years enters with its mean by the weight of each year in the objective; a cap that holds in the last
-    planning year (which stands for the tail too) holds throughout. Raises InputError for unknown levers and for fees that a plan does not read.
+    planning year (which stands for the tail too) holds throughout.
+    Raises InputError for unknown levers and for fees that a plan does not read.
     """
     weight = appraisal(case).weight
     januaries = [start_of(year) + 1 for year in case.academic_years]
