@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from http import HTTPStatus
@@ -137,7 +138,20 @@ def _fault_of(fault: Mapping[str, Any]) -> InputProblem:
 def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     slug = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
-    return problem_response(request, ApiError(error.status_code, slug, str(error.detail), headers=error.headers))
+    headers = {"Allow": ", ".join(_allowed(request))} if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else error.headers
+    return problem_response(request, ApiError(error.status_code, slug, str(error.detail), headers=headers))
+
+
+def _allowed(request: Request) -> list[str]:
+    """Methods of every route of the path; the framework itself names those of the first."""
+    path = request.url.path.removeprefix(request.scope.get("root_path", ""))
+    found = {
+        method.upper()
+        for template, operations in request.app.openapi()["paths"].items()
+        if re.fullmatch(re.sub(r"\\\{[^}]*\}", "[^/]+", re.escape(template)), path)
+        for method in operations
+    }
+    return sorted(found)
 
 
 def _unstorable(request: Request, error: Exception) -> JSONResponse:

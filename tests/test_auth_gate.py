@@ -552,6 +552,13 @@ def test_the_description_tells_what_the_door_may_answer(app: FastAPI, tmp_path: 
     assert "security" not in open_service["paths"]["/v1/me"]["get"]
 
 
+def test_a_method_that_a_path_does_not_take_is_told_those_that_it_takes(app: FastAPI) -> None:
+    caller = client(app, key(app, "viewer"))
+    for path, methods in (("/v1/keys", "GET, POST"), ("/v1/keys/1", "GET"), ("/v1/things/1", "GET, POST")):
+        answer = caller.put(path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, methods)
+
+
 # -- trail -------------------------------------------------------------------------------------------------------------------------
 
 

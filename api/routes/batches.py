@@ -25,7 +25,8 @@ from api.store.scope import councils_of, scope_of
 
 router = APIRouter(prefix="/batches", tags=["batches"], route_class=ConditionalRoute)
 
-Keys = Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=1000)]
+Keys = Annotated[list[Annotated[str, Field(max_length=40)]], Field(max_length=1000)]
+Names = Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=1000)]
 
 
 class NewBatch(PlanSettings):
@@ -33,7 +34,7 @@ class NewBatch(PlanSettings):
 
     name: str = Field(min_length=1, max_length=200, examples=["Three scenarios"])
     case_ids: Keys = Field(min_length=1)
-    scenarios: Keys = Field([], description="Demand scenarios; none: the one of `scenario`", examples=[["low", "central", "high"]])
+    scenarios: Names = Field([], description="Demand scenarios; none: the one of `scenario`", examples=[["low", "central", "high"]])
     assumption_set_ids: Keys = Field([], description="Sets of assumptions; none: without any")
 
 
