@@ -28,7 +28,8 @@ from sufficiency.earlier import decisions_of
 from sufficiency.formulate import Formulation, formulate, outside_optimisation, with_floor
 from sufficiency.plan import Plan, PlanTables
 from sufficiency.request import PlanRequest, checked_request
-from sufficiency.results import plan_tables
+from sufficiency.results import plan_tables, tidy
+from sufficiency.results.stays import by_pool, stays_of
 from sufficiency.suitability import versions
 from sufficiency.tables.problems import InputError, InputProblem
 from sufficiency.terms import INDEPENDENT_KINDS
@@ -210,7 +211,7 @@ def search_options(
 def _sensitivity(
     formulation: Formulation, worlds: _Worlds, request: PlanRequest, say: Say, interrupted: Callable[[], bool]
 ) -> list[dict[str, Any]]:
-    """The saving of the same projects at other displacement shares and tails, and in the case's other demand scenarios."""
+    """What the same projects save and avoid at other displacement shares and tails, and in the case's other demand scenarios."""
     how = replace(search_options(request, lambda _: None, interrupted), gap=max(request.gap, 1e-3))
     rows = []
     for share in DISPLACEMENT_SHOWN:
@@ -240,7 +241,7 @@ def _saving_with(formulation: Formulation, worlds: _Worlds, overrides: dict[str,
     case = formulation.case
     unchanged = all(case.assumptions.number(name) == value for name, value in overrides.items())
     if unchanged:
-        return {"saving_gbp": worlds.counterfactual.upper - worlds.plan.upper}
+        return _gain(formulation, worlds.counterfactual, formulation, worlds.plan)
     changed = replace(case, assumptions=case.assumptions.override(overrides, "sensitivity"))
     other = formulate(changed, formulation.scenario)
     return _saving(other, worlds.counterfactual if "displacement.share" in overrides else None, worlds, how)
@@ -249,9 +250,22 @@ def _saving_with(formulation: Formulation, worlds: _Worlds, overrides: dict[str,
 def _saving(other: Formulation, counterfactual: Solution | None, worlds: _Worlds, how: SolveOptions) -> dict[str, float]:
     """What the plan's projects save in another formulation; its counterfactual is solved unless it is known."""
     counterfactual = counterfactual or solve(_unasked(other.problem), how, fixed=no_decisions(other.problem))
-    other = with_floor(other, counterfactual.flows)
-    held = _held(other, counterfactual, worlds.plan.decisions, how)
-    return {"saving_gbp": counterfactual.upper - held.upper}
+    floored = with_floor(other, counterfactual.flows)
+    held = _held(floored, counterfactual, worlds.plan.decisions, how)
+    return _gain(other, counterfactual, floored, held)
+
+
+def _gain(before: Formulation, counterfactual: Solution, after: Formulation, held: Solution) -> dict[str, float]:
+    """The saving, and the independent placements avoided in the last year."""
+    avoided = _independent_in_last_year(before, counterfactual) - _independent_in_last_year(after, held)
+    return {"saving_gbp": counterfactual.upper - held.upper, "independent_avoided": avoided}
+
+
+def _independent_in_last_year(formulation: Formulation, solution: Solution) -> float:
+    """Pupils in non-maintained and independent places."""
+    stays = stays_of(formulation, tidy(formulation, solution.flows))
+    pupils = by_pool(formulation, stays.pool, stays.pupils)[:, -1]
+    return float(pupils[formulation.pools["kind"].isin(INDEPENDENT).to_numpy()].sum())
 
 
 def _summary(

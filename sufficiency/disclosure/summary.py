@@ -43,12 +43,18 @@ def shown_summary(plan: Plan, shown: Mapping[str, PlanTables], case: Case) -> di
         "unmet_without": lambda: _by_year(plan.counterfactual, case, "unmet"),
         "latent": lambda: _by_year(plan.plan, case, "latent"),
         "kept_out_of_demand": lambda: {year: _number(shown_counts(count)) for year, count in of["kept_out_of_demand"].items()},
-        "sensitivity": lambda: [row | {"saving_gbp": shown_money(row["saving_gbp"], case)} for row in of["sensitivity"]],
+        "sensitivity": lambda: [_sensitivity_row(row, case) for row in of["sensitivity"]],
         "notes": lambda: [shown_text(note, case) for note in of["notes"]],
         "inputs": lambda: {file: digest for file, digest in of["inputs"].items() if file.split(".")[0] not in OF_PERSONS},
     }
     kept = {name: step() for name, step in steps.items() if name in of}
     return kept | {"disclosure": case.disclosure, "withheld": sorted(set(of) - set(kept))}
+
+
+def _sensitivity_row(row: Mapping[str, Any], case: Case) -> dict[str, Any]:
+    """What is assumed, the saving, and the independent placements avoided where the row tells them."""
+    avoided = {"independent_avoided": _number(shown_counts(row["independent_avoided"]).item())} if "independent_avoided" in row else {}
+    return {"what": row["what"], "value": row["value"], "saving_gbp": shown_money(row["saving_gbp"], case), **avoided}
 
 
 def _share(share: float | None) -> float | None:

@@ -35,13 +35,13 @@ def brief_data(of: Material, tables: Mapping[str, PackTable], pictures: Sequence
         "author": f"sufficiency {plan.summary['version']}",
         "footer": f"{of.where}: plan for SEND and AP places, {years[0]} to {years[-1]}",
         "marks": [line for line in cautions(plan.summary, case) if line.isupper() or line.startswith("FICTIONAL")],
-        "tiles": _tiles(plan, case, tables),
+        "tiles": _tiles(of, plan, case, tables),
         "summary": _summary(plan, case, tables, by_name),
         "sections": [section for section in _sections(plan, case, tables, by_name) if section["blocks"]],
     }
 
 
-def _tiles(plan: Plan, case: Case, tables: Mapping[str, PackTable]) -> list[dict[str, str]]:
+def _tiles(of_pack: Material, plan: Plan, case: Case, tables: Mapping[str, PackTable]) -> list[dict[str, str]]:
     last, year = case.academic_years[-1], tables["years"]
     now = year.rows.iloc[-1]
 
@@ -53,7 +53,7 @@ def _tiles(plan: Plan, case: Case, tables: Mapping[str, PackTable]) -> list[dict
     when = f"in {last}, before and with the plan"
     tiles = (
         ("Capital", pounds(of["capital_gbp"]), f"for {of['new_places']:,.0f} new places{more}; committed projects are in the money"),
-        ("Independent placements avoided", figure("independent_avoided"), f"pupils in {last}"),
+        ("Independent placements avoided", figure("independent_avoided"), f"pupils in {last}{_avoided_range(of_pack, tables)}"),
         ("No suitable place", f"{figure('unmet_before')} to {figure('unmet_after')}", f"pupils {when}"),
         ("Mean journey", f"{figure('minutes_before')} to {figure('minutes_after')}", f"minutes one way {when}"),
         ("Saving of the whole plan", pounds(of["saving_gbp"]), f"present value; {_range(plan)}"),
@@ -64,6 +64,14 @@ def _tiles(plan: Plan, case: Case, tables: Mapping[str, PackTable]) -> list[dict
 def _range(plan: Plan) -> str:
     savings = [row["saving_gbp"] for row in plan.summary.get("sensitivity", [])]
     return f"{pounds(min(savings))} to {pounds(max(savings))} under other assumptions" if savings else "other assumptions were not tried"
+
+
+def _avoided_range(of: Material, tables: Mapping[str, PackTable]) -> str:
+    """The least and the most that the same projects avoid, told where the pack is for the whole plan."""
+    rows = tables["ranges"].rows
+    if len(of.case.councils) < len(of.whole.case.councils) or "avoided" not in rows or not rows["avoided"].notna().any():
+        return ""
+    return f"; {rows['avoided'].min():,.0f} to {rows['avoided'].max():,.0f} under other assumptions"
 
 
 def _summary(plan: Plan, case: Case, tables: Mapping[str, PackTable], pictures: Mapping[str, Picture]) -> list[dict[str, Any]]:
@@ -160,7 +168,7 @@ def _sections(plan: Plan, case: Case, tables: Mapping[str, PackTable], pictures:
 def _avoided(tables: Mapping[str, Any], chart: list[dict[str, Any]]) -> list[dict[str, Any]]:
     what_decides = (
         "What decides the saving is how many new places are filled by pupils who would otherwise be in independent places."
-        " The table shows what the same projects save when that, or another assumption, is different."
+        " The table shows what the same projects save and avoid when that, or another assumption, is different."
     )
     return [tables["avoided"], *chart, text(what_decides), tables["ranges"]]
 

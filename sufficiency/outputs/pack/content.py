@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from typing import Final
 
 import pandas as pd
@@ -380,22 +381,26 @@ def block_table(of: Material) -> PackTable:
 
 
 def range_table(of: Material) -> PackTable:
-    """The saving of the same projects under other assumptions."""
-    rows = [
-        {
-            "what": SENSITIVITIES.get(row["what"], (row["what"], str))[0],
-            "value": SENSITIVITIES.get(row["what"], (row["what"], "{:g}".format))[1](row["value"]),
-            "saving_gbp": row["saving_gbp"],
-        }
-        for row in of.plan.summary.get("sensitivity", [])
-    ]
+    """What the same projects save and avoid under other assumptions."""
+    rows = []
+    for row in of.plan.summary.get("sensitivity", []):
+        what, form = SENSITIVITIES.get(row["what"], (row["what"], "{:g}".format))
+        avoided = row.get("independent_avoided")
+        rows.append(
+            {"what": what, "value": form(row["value"]), "saving_gbp": row["saving_gbp"], "avoided": nan if avoided is None else avoided}
+        )
+    told = any("independent_avoided" in row for row in of.plan.summary.get("sensitivity", []))
     columns = [
         Column("what", "Assumption", meaning="What is changed; the projects stay the same"),
         Column("value", "At"),
         pounds_column("saving_gbp", "Saving of the whole plan", f"GBP, present value, {of.plan.summary['price_base']} prices", sums=False),
+        *([pupils("avoided", f"Independent avoided, {of.last}", "Of all councils planned for", sums=False)] if told else []),
     ]
-    note = "The plan's projects are kept and one assumption is changed at a time. The saving is that of the whole plan."
-    return made("ranges", "How sure is the saving?", note, columns, pd.DataFrame(rows, columns=[column.name for column in columns]))
+    note = (
+        "The plan's projects are kept and one assumption is changed at a time. Figures are those of the whole plan, all councils together."
+    )
+    table = pd.DataFrame(rows, columns=["what", "value", "saving_gbp", "avoided"])
+    return made("ranges", "How sure are saving and placements avoided?", note, columns, table)
 
 
 def assumption_table(of: Material) -> PackTable:
