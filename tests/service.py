@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 import zipfile
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -15,11 +16,13 @@ from fastapi.testclient import TestClient
 from api.app import create_app
 from api.jobs.job import Job
 from api.jobs.process import Child
+from api.jobs.tasks import TASKS
 from api.settings import Settings
 from api.store import Store, runs
 from api.store.models import RequestRow, RunRow
 from fixtures.tiny import tiny_case
 from sufficiency.case import Case, save_case
+from sufficiency.tables.problems import InputError
 
 LIMIT_S = 120
 
@@ -79,14 +82,41 @@ class Service:
             return None if run is None else (run, session.get_one(RequestRow, run.request_id))
 
     def job(self, run: RunRow, request: RequestRow) -> Job:
-        """Begin a claimed run."""
+        """Begin a claimed run in a process of its own, as a worker does."""
         memory_mb = self.settings.limits.run_memory_mb
         return Job(self.store, self.settings, run, request, lambda payload, out: Child("plan", payload, memory_mb))
 
     def work(self) -> None:
-        """Make all runs that wait."""
+        """Make all runs that wait, within this process: a process of its own takes seconds to start."""
         while (claimed := self.claim()) is not None:
-            finish(self.job(*claimed))
+            finish(Job(self.store, self.settings, *claimed, lambda payload, out: Here(payload)))
+
+
+class Here:
+    """The making of a plan within this process: see ``api.jobs.process.Child``."""
+
+    def __init__(self, payload: dict[str, Any]) -> None:
+        self._told: list[dict[str, Any]] = []
+        try:
+            result = TASKS["plan"](payload, lambda **data: self._told.append({"what": "progress", **data}), lambda: False)
+        except InputError as error:
+            self._told.append({"what": "invalid", "problems": [asdict(problem) for problem in error.problems]})
+        else:
+            self._told.append({"what": "done", "result": result})
+
+    def messages(self) -> list[dict[str, Any]]:
+        """What was told since the last call."""
+        told, self._told = self._told, []
+        return told
+
+    def hold_to_memory(self) -> None:
+        """The test's process has no limit."""
+
+    def cancel(self) -> None:
+        """It has ended already."""
+
+    def kill(self, reason: str, detail: str) -> None:
+        """It has ended already."""
 
 
 def finish(job: Job) -> None:

@@ -115,13 +115,29 @@ def test_what_if_repeats_a_plan_with_other_pins_and_money_and_is_compared(servic
     assert [item["id"] for item in listed] == [comparison.json()["id"]]
 
 
-def test_a_pin_that_does_not_fit_fails_the_run_with_the_reason(service: Service) -> None:
+def test_a_change_that_does_not_fit_is_refused_with_all_its_faults(service: Service) -> None:
     asked = {"pins": [{"project_id": "Z", "decision": "forbidden"}], "budgets": [{"fund_id": "NONE", "times": 2}]}
     answer = service.client.post(f"/v1/plans/{service.plan_id}/what-if", json=asked)
-    service.work()
-    run = service.client.get(answer.headers["location"]).json()
+    assert answer.status_code == 422
+    assert {fault["value"] for fault in answer.json()["problems"]} == {"Z", "NONE"}
+
+
+def test_a_request_that_does_not_fit_its_case_fails_the_run_with_the_reason(service: Service) -> None:
+    run = service.planned({"case_id": service.case_id, "pins": [{"project": "Z", "wish": "must"}]})
     assert (run["state"], run["failure"]["reason"]) == ("failed", "invalid")
-    assert {fault["value"] for fault in run["failure"]["problems"]} == {"Z", "NONE"}
+    assert "Z" in str(run["failure"]["problems"])
+
+
+def test_a_what_if_of_a_what_if_adds_up_and_can_be_taken_back(service: Service) -> None:
+    pinned = what_if(service, service.plan_id, pins=[{"project_id": "B", "decision": "forbidden"}])
+    assert pinned["settings"]["pins"] == [{"project": "B", "wish": "must_not"}]
+    service.work()
+    plan_id = service.client.get("/v1/plans", params={"limit": 1}).json()["items"][0]["id"]
+    both = what_if(service, plan_id, budgets=[{"fund_id": "HIGH-NEEDS", "times": 0.95}])
+    assert both["settings"]["pins"] == [{"project": "B", "wish": "must_not"}]
+    assert both["settings"]["budgets"] == [{"fund": "HIGH-NEEDS", "financial_year": "2022-23", "amount_gbp": 9_500_000}]
+    opened = what_if(service, plan_id, pins=[{"project_id": "B", "decision": "open"}])
+    assert opened["settings"]["pins"] == []
 
 
 def test_a_named_set_of_assumptions_goes_into_a_request(service: Service) -> None:
@@ -225,3 +241,11 @@ def rows(service: Service, table: str, **query: str) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json()
     return body
+
+
+def what_if(service: Service, plan_id: str, **changes: Any) -> dict[str, Any]:
+    """The request that a what-if makes."""
+    answer = service.client.post(f"/v1/plans/{plan_id}/what-if", json=changes)
+    assert answer.status_code == 202, answer.text
+    request: dict[str, Any] = service.client.get(f"/v1/requests/{answer.json()['request_id']}").json()
+    return request

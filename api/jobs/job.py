@@ -83,7 +83,7 @@ class Job:
             "case": str(self._store.cases / self._run.case_id),
             "out": str(self._out),
             "settings": self._request.settings,
-            "changes": self._request.changes,
+            "use_base": self._request.changes.get("use", "start"),
             "base_plan": str(self._store.plans / base) if base else None,
         }
 
@@ -136,7 +136,9 @@ class Job:
             asked = session.get_one(RunRow, self._run.id).cancel_asked_at is not None
             disclosure = session.get_one(CaseRow, self._run.case_id).disclosure
             plan = self._plan_row(folder, disclosure, audit_passed)
-            ended = runs.end(session, self.claim, "cancelled" if asked else "finished", plan=plan)
+            # a commit whose answer was lost with the database has counted, though this try finds the claim gone
+            counted = session.get_one(RunRow, self._run.id).plan_id == self._plan_id
+            ended = counted or runs.end(session, self.claim, "cancelled" if asked else "finished", plan=plan)
         if not ended:
             cases.discard(folder)
         log.info("run ended", run=self._run.id, state="cancelled" if asked else "finished", kept=ended)

@@ -26,7 +26,6 @@ from sufficiency.request import checked_request
 from sufficiency.tables.checks import report_case
 from sufficiency.tables.problems import InputError, InputProblem
 from sufficiency.tables.read import read_table, validate_table
-from sufficiency.what_if import changed_case
 from sufficiency.workflow import plan_case
 
 Tell = Callable[..., None]
@@ -36,17 +35,23 @@ PROGRESS_S = 0.5
 
 
 def plan(payload: dict[str, Any], tell: Tell, interrupted: Interrupted) -> dict[str, Any]:
-    """Make, write and audit a plan: ``case`` and ``out`` (folders), ``settings``, ``changes``, ``base_plan`` (folder or None)."""
+    """Make, write and audit a plan: ``case`` and ``out`` (folders), ``settings``, ``base_plan`` (folder or None), ``use_base``."""
     case_folder, out = Path(payload["case"]), Path(payload["out"])
     request = checked_request(payload["settings"], "request")
     say = _phases(tell)
     say("Reading the case")
     case = load_case(case_folder)
     base = read_exact_plan(Path(payload["base_plan"])) if payload["base_plan"] else None
-    if payload["changes"]:
-        case = changed_case(case, payload["changes"], base)
-        _refuse(report_case(case).errors)
-    found = plan_case(case, request, inputs=case_hashes(case_folder), progress=say, watch=_figures(tell, case), interrupted=interrupted)
+    found = plan_case(
+        case,
+        request,
+        inputs=case_hashes(case_folder),
+        progress=say,
+        watch=_figures(tell, case),
+        interrupted=interrupted,
+        base=base,
+        use_base=payload["use_base"],
+    )
     planned = request.applied_to(case)
     with suppress(PageNotBuiltError):  # a service without the page scripts does without the map
         write_plan(found, planned, out, say, exact=True)

@@ -53,6 +53,7 @@ def main() -> None:
 def work(settings: Settings, stop: threading.Event, name: str, dead: str | None = None) -> None:
     """Claim and make runs until ``stop`` is set; then give back what is under way. ``dead``: a worker that is known to be so."""
     store = Store(settings)
+    store.migrate()
     launch, slots, close = _where(settings)
     log.info("worker started", worker=name, slots=slots())
     jobs: list[Job] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
@@ -26,6 +26,10 @@ from sufficiency.tables.problems import InputError, InputProblem
 router = APIRouter(prefix="/requests", tags=["requests"], route_class=ConditionalRoute)
 
 
+LeverName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,60}$")]
+"""A name only: a file of the user's own is for the command line."""
+
+
 class PlanSettings(Strict):
     """How to plan a case. What is left out is as on the command line."""
 
@@ -37,11 +41,33 @@ class PlanSettings(Strict):
     scenario: str | None = Field(None, max_length=100, description="Demand scenario of the case (default central)", examples=["central"])
     years: int | None = Field(None, ge=1, description="Plan only the first so many planning years")
     sensitivity: bool | None = Field(None, description="Show the saving under other assumptions (default true)")
+    perspective: str | None = Field(None, max_length=40, description="Whose cost counts (default exchequer)", examples=["exchequer"])
+    suitability: str | None = Field(None, max_length=40, description="Version of the table of suitability (default the newest)")
+    pooling: Literal["partnership"] | None = Field(None, description="Councils of a partnership may share their capital")
+    top_slice: dict[str, Any] | None = Field(None, description="share of every grant held back, and the councils that may draw on it")
+    levers: list[LeverName] | None = Field(None, max_length=20, description="Suppositions about fees that come with the program, by name")
+    equity: list[dict[str, Any]] | None = Field(None, max_length=50, description="Rows of by, measure and within_share")
+    stages: list[str] | None = Field(
+        None, max_length=10, description="Goals in their order: unmet, independent, travel, cost (default: least cost)", examples=[["cost"]]
+    )
     assumptions: dict[str, Any] = Field({}, description="Figures by dotted name", examples=[{"displacement.share": 0.5}])
 
 
 class NewRequest(PlanSettings):
     """A plan request."""
+
+    pins: list[dict[str, Any]] | None = Field(
+        None,
+        max_length=5000,
+        description="Rows of project and wish (must, must_not, not_before, at_least), with year, places and note",
+        examples=[[{"project": "B", "wish": "must"}]],
+    )
+    budgets: list[dict[str, Any]] | None = Field(
+        None,
+        max_length=5000,
+        description="Rows of fund, financial_year and amount_gbp or change_gbp",
+        examples=[[{"fund": "HIGH-NEEDS", "financial_year": "2022-23", "amount_gbp": 9_000_000}]],
+    )
 
     case_id: str = Field(max_length=40)
     name: str = Field("", max_length=200, description="Name of the plans made from it; by default that of the case")
@@ -144,7 +170,7 @@ def add_request(
 
 def _settings_of(session: Session, caller: Principal, body: NewRequest) -> dict[str, Any]:
     """The fields of PlanRequest that were given, the named set of assumptions merged in."""
-    asked = body.model_dump(include=set(PlanSettings.model_fields), exclude_none=True)
+    asked = body.model_dump(include={*PlanSettings.model_fields, "pins", "budgets"}, exclude_none=True)
     if body.assumption_set_id:
         named = rows.find(session, AssumptionsRow, body.assumption_set_id, caller)
         asked["assumptions"] = {**named.values, **body.assumptions}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from api.settings import Settings
@@ -69,9 +71,19 @@ class Store:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def migrate(self) -> None:
-        """Bring the database to this version's tables."""
-        with self.engine.begin() as connection:
+    def migrate(self, wait_s: float = 60.0) -> None:
+        """Bring the database to this version's tables; one that starts beside the service is waited for."""
+        until = time.monotonic() + wait_s
+        while True:
+            try:
+                return self._migrate()
+            except OperationalError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(1.0)
+
+    def _migrate(self) -> None:
+        with self._writing.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
             command.upgrade(migrations(connection), "head")
