@@ -162,7 +162,7 @@ def _use(tables: PlanTables) -> pd.DataFrame:
     pools = shown_places(tables.places, shown_needs(tables.needs))
     keys = [pools["setting_id"], pools["academic_year"]]
     counts = pools[["places", "pupils", "latent_pupils"]].assign(places=pools["places"].where(~pools["is_new"], 0.0))
-    result = added_up(counts.fillna(TAKEN_AS), counts, keys)
+    result = added_up(counts.fillna(TAKEN_AS), {str(name): counts[[name]] for name in counts}, keys)
     result["places"] += pools["places"].where(pools["is_new"], 0.0).groupby(keys).sum()
     result["over_places"] = rounded((result["pupils"] + result["latent_pupils"] - result["places"]).clip(lower=0.0))
     return result.reset_index()

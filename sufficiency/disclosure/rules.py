@@ -5,6 +5,7 @@ A count is whole pupils: modelled fractions below a half are none. From 1 to 4 i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -50,15 +51,15 @@ def possible(shown: ArrayLike) -> tuple[Floats, Floats]:
     return low, high
 
 
-def added_up(estimates: pd.DataFrame, shown: pd.DataFrame, keys: list[pd.Series[Any]]) -> pd.DataFrame:
+def added_up(estimates: pd.DataFrame, shown: Mapping[str, pd.DataFrame], keys: list[pd.Series[Any]]) -> pd.DataFrame:
     """Totals by ``keys`` from the counts as shown: hidden ones enter as their estimates, which anyone could work out.
 
-    ``estimates`` and ``shown`` have the same index and columns. So a total says nothing of any hidden count. One with no count of 5 or more
-    in it is hidden, unless five hidden counts at least are in it.
+    ``shown`` holds, for each column of ``estimates``, the counts as shown that a row adds up (rows as in ``estimates``). So a total says
+    nothing of any hidden count. One with no count of 5 or more in it is hidden, unless five hidden counts at least are in it.
     """
     totals = estimates.groupby(keys).sum()
-    known = (shown >= HIDDEN_BELOW).groupby(keys).any()
-    number = shown.isna().groupby(keys).sum()
+    known = pd.DataFrame({name: (counts >= HIDDEN_BELOW).any(axis=1) for name, counts in shown.items()}).groupby(keys).any()
+    number = pd.DataFrame({name: counts.isna().sum(axis=1) for name, counts in shown.items()}).groupby(keys).sum()
     few = ~known & np.where(number > 0, (number < FEWEST_HIDDEN) | (totals < 1.5 * ROUNDED_TO), is_hidden(totals))
     result: pd.DataFrame = pd.DataFrame(rounded(totals), totals.index, totals.columns).mask(few & (totals >= NONE_BELOW))
     return result

@@ -41,14 +41,9 @@ def totals_of_needs(needs: pd.DataFrame, by: list[str], measures: Mapping[str, S
         return needs[by].assign(**sums).groupby(by, as_index=False)[list(measures)].sum()
     shown = shown_needs(needs)
     estimates = estimated(needs, shown)
-    totals = {}
-    for name, columns in measures.items():
-        cells, seen = (pd.concat([table[column] for column in columns]).rename(name).to_frame() for table in (estimates, shown))
-        keys = [pd.concat([needs[key]] * len(columns)) for key in by]
-        totals[name] = added_up(cells.reset_index(drop=True), seen.reset_index(drop=True), [key.reset_index(drop=True) for key in keys])[
-            name
-        ]
-    return pd.DataFrame(totals).reset_index()
+    figures = pd.DataFrame({name: estimates[list(columns)].sum(axis=1) for name, columns in measures.items()})
+    seen = {name: shown[list(columns)] for name, columns in measures.items()}
+    return added_up(figures, seen, [needs[key] for key in by]).reset_index()
 
 
 def shown_needs(needs: pd.DataFrame) -> pd.DataFrame:
