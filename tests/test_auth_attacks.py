@@ -153,7 +153,14 @@ def test_a_cursor_of_another_leads_to_ones_own_rows(world: World, mine: Ids, the
 
 def test_entity_tags_do_not_confirm(world: World, theirs: Ids, attacker: dict[str, str], victim: dict[str, str]) -> None:
     unknown = made_up()
-    paths = ("plans/{plan_id}", "plans/{plan_id}/tables/projects", "plans/{plan_id}/map/about", "cases/{case_id}", "runs/{run_id}")
+    paths = (
+        "plans/{plan_id}",
+        "plans/{plan_id}/files/plan.json",
+        "plans/{plan_id}/tables/projects",
+        "plans/{plan_id}/map/about",
+        "cases/{case_id}",
+        "runs/{run_id}",
+    )
     for path in paths:
         known = world.client.get(f"/v1/{path.format(**vars(theirs))}", headers=victim)
         assert known.status_code == 200, path

@@ -100,6 +100,8 @@ MATRIX: Final[dict[tuple[str, str], Entry]] = {
     ("GET", "/v1/plans/{plan_id}/tables"): read(),
     ("GET", "/v1/plans/{plan_id}/tables/{table}"): read(),
     ("GET", "/v1/plans/{plan_id}/map/{block}"): read(),
+    ("GET", "/v1/plans/{plan_id}/files"): read(),
+    ("GET", "/v1/plans/{plan_id}/files/{name}"): read(),
     ("POST", "/v1/plans/{plan_id}/what-if"): made("create", 202, body=lambda ids: {}),
     ("POST", "/v1/comparisons"): made("create", 201, body=lambda ids: {"first_plan_id": ids.plan_id, "second_plan_id": ids.plan_id}),
     ("GET", "/v1/comparisons"): read("role"),
@@ -170,7 +172,8 @@ def walk(routes: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 def ask(world: World, method: str, path: str, entry: Entry, ids: Ids, headers: dict[str, str]) -> Response:
     """One request of the route, about these resources."""
-    fill = {**vars(ids), "table": "projects", "block": "about", "name": ids.partnership}
+    name = ids.partnership if entry.of == "partnership" else "plan.json"
+    fill = {**vars(ids), "table": "projects", "block": "about", "name": name}
     return world.client.request(
         method,
         path.format(**fill),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path
-from fastapi.responses import FileResponse
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import FileResponse, Response
 from pydantic import Field
 
 from api.bodies import Strict
-from api.conditional import CACHING, ConditionalRoute, etag_of
+from api.conditional import CACHING, ConditionalRoute, etag_of, unchanged
 from api.problems import not_found, problems
 from api.routes.plans import find_plan
 from api.state import Caller, StoreDep
@@ -46,12 +46,18 @@ def index(plan_id: str, store: StoreDep, caller: Caller) -> list[FileBody]:
 
 @router.get("/{plan_id}/files/{name}", response_class=FileResponse, responses=ANSWER, summary="A file of a plan")
 def read(
-    plan_id: str, name: Annotated[str, Path(description=f"One of {', '.join(FILES)}")], store: StoreDep, caller: Caller
-) -> FileResponse:
+    plan_id: str,
+    name: Annotated[str, Path(description=f"One of {', '.join(FILES)}")],
+    request: Request,
+    store: StoreDep,
+    caller: Caller,
+) -> Response:
     """A file of the plan's folder."""
     plan = find_plan(plan_id, store, caller)
     path = store.plans / plan.id / name
     if name not in FILES or not path.is_file():
         raise not_found("file", name)
-    headers = {"ETag": etag_of(plan.id, name), **CACHING}
-    return FileResponse(path, media_type=FILES[name][0], filename=f"{plan.id}-{name}", headers=headers)
+    etag = etag_of(plan.id, name)
+    if (same := unchanged(request, etag)) is not None:
+        return same
+    return FileResponse(path, media_type=FILES[name][0], filename=f"{plan.id}-{name}", headers={"ETag": etag, **CACHING})
