@@ -6,7 +6,10 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+import door
 import pytest
+import structlog
+from fastapi import FastAPI
 from postgres import Postgres, find_binaries, running
 from service import Service
 
@@ -44,3 +47,12 @@ def service(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def store_folder(tmp_path: Path) -> Path:
     """An empty folder for a store."""
     return tmp_path / "service"
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[FastAPI]:
+    """A small service behind the door of the real one."""
+    made = door.service(tmp_path)
+    with structlog.testing.capture_logs():
+        yield made
+    made.state.store.close()

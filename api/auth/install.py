@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from fastapi import FastAPI
@@ -16,7 +17,7 @@ from api.auth.settings import check_exposure
 from api.settings import Settings
 from api.store import Store
 
-UPLOADS: Final = frozenset({"/v1/cases"})
+UPLOADS: Final = re.compile(r"/v1/cases(/[^/]+/versions)?")
 """Paths that take files; all other bodies are small."""
 
 
@@ -27,7 +28,8 @@ def install(app: FastAPI, settings: Settings, store: Store) -> None:
 
     def limit_of(scope: Scope) -> int:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        return settings.limits.upload_bytes if scope["method"] == "POST" and path in UPLOADS else settings.limits.body_bytes
+        upload = scope["method"] == "POST" and UPLOADS.fullmatch(path) is not None
+        return settings.limits.upload_bytes if upload else settings.limits.body_bytes
 
     describe(app, settings.auth)
     app.add_middleware(BodyLimit, limit_of=limit_of)
