@@ -169,7 +169,7 @@ def test_money_demand_and_limits_are_drafted_shown_in_words_and_kept_in_the_link
     assert desk.page.get_by_label("GBP million").first.input_value() == "4.5"
     desk.page.get_by_label("GBP million").first.fill("a lot")
     desk.page.get_by_label("GBP million").first.blur()
-    expect(desk.page.locator(".govuk-error-message")).to_contain_text("as a number")
+    expect(desk.page.locator("td .govuk-error-message")).to_contain_text("as a number")
     desk.check("6-wrong-number")
 
 

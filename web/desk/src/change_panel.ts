@@ -6,7 +6,7 @@ import type { PlanPage } from "./pages/plan";
 import type { FundRow, RunBody } from "./resources";
 import { post } from "./service";
 import { go } from "./state";
-import { bullets, button, element, expander, field, heading, hint, numberInput, paragraph, radios, scroll, select } from "./ui";
+import { bullets, button, element, expander, field, guarded, heading, hint, numberInput, paragraph, radios, scroll, select } from "./ui";
 import { DECISIONS, pounds, SCENARIOS } from "./words";
 
 const PHASES: Record<string, string> = { EY: "Early years (under 5)", PRI: "Primary (5 to 10)", SEC: "Secondary (11 to 15)", P16: "Post-16 (16 to 18)", P19: "Young adults (19 to 25)" };
@@ -169,20 +169,4 @@ function number(value: string, what: string): number {
   const figure = Number(value.replaceAll(",", "").trim());
   if (!value.trim() || !Number.isFinite(figure) || figure < 0) throw new Error(`Enter ${what} as a number that is not negative.`);
   return figure;
-}
-
-/** Shows what is wrong beside the field instead of throwing. */
-function guarded(set: (value: string) => void): (value: string, input?: HTMLInputElement) => void {
-  return (value) => {
-    const input = document.activeElement instanceof HTMLInputElement ? document.activeElement : null;
-    document.querySelector(".govuk-error-message")?.remove();
-    input?.removeAttribute("aria-invalid");
-    try {
-      set(value);
-    } catch (error) {
-      const message = element("p", { class: "govuk-error-message", role: "alert" }, (error as Error).message);
-      input?.setAttribute("aria-invalid", "true");
-      (input ?? document.getElementById("main")!).before(message);
-    }
-  };
 }

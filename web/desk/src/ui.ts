@@ -82,10 +82,29 @@ export function select(id: string, options: [value: string, text: string][], cho
   return made;
 }
 
-export function numberInput(id: string, value: string, change?: (value: string) => void): HTMLInputElement {
+export function numberInput(id: string, value: string, change?: (value: string, input: HTMLInputElement) => void): HTMLInputElement {
   const made = element("input", { id, class: "govuk-input govuk-input--width-10", type: "text", inputmode: "decimal", value, autocomplete: "off" });
-  if (change) made.addEventListener("change", () => change(made.value));
+  if (change) made.addEventListener("change", () => change(made.value, made));
   return made;
+}
+
+/** Runs `set` with what was typed; what is wrong with it is said at the field. */
+export function guarded(set: (value: string) => void): (value: string, input: HTMLInputElement) => void {
+  return (value, input) => {
+    const id = `${input.id}-error`;
+    document.getElementById(id)?.remove();
+    input.removeAttribute("aria-errormessage");
+    input.removeAttribute("aria-invalid");
+    input.classList.remove("govuk-input--error");
+    try {
+      set(value);
+    } catch (error) {
+      input.before(element("p", { class: "govuk-error-message", id, role: "alert" }, (error as Error).message));
+      input.setAttribute("aria-errormessage", id);
+      input.setAttribute("aria-invalid", "true");
+      input.classList.add("govuk-input--error");
+    }
+  };
 }
 
 export function radios(name: string, legend: string, options: [value: string, text: string][], chosen: string, change: (value: string) => void, small = false): HTMLElement {

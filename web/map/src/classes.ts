@@ -10,23 +10,34 @@ const FIXED: Partial<Record<Measure, number[]>> = { minutes: [15, 20, 30, 45, 75
 /** Figures are shown to one decimal, so less than this is none. */
 const LEAST = 0.1;
 
-/** Lower bounds of the second class and up. */
+const known = new WeakMap<PlanData, Map<string, number[]>>();
+
+/** Lower bounds of the second class and up. Worked out once for each measure and need of a plan. */
 export function breaks(data: PlanData, measure: Measure, group: number): number[] {
   const fixed = FIXED[measure];
   if (fixed) return fixed;
+  const ofPlan = known.get(data) ?? new Map<string, number[]>();
+  known.set(data, ofPlan);
+  const key = `${measure} ${group}`;
+  const bounds = ofPlan.get(key) ?? quantiles(data, measure, group);
+  ofPlan.set(key, bounds);
+  return bounds;
+}
+
+function quantiles(data: PlanData, measure: Measure, group: number): number[] {
   const values: number[] = [];
-  for (const variant of [0, 1] as Variant[]) {
+  for (const variant of data.about.variants.keys()) {
     for (let year = 0; year < data.about.years.length; year++) {
       for (let area = 0; area < data.about.areas; area++) {
-        const value = data.value(measure, variant, group, year, area);
+        const value = data.value(measure, variant as Variant, group, year, area);
         if (value) values.push(value);
       }
     }
   }
   values.sort((a, b) => a - b);
   const shares = measure === "unmet" ? [0.2, 0.4, 0.6, 0.8] : [1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6];
-  const quantiles = shares.map((share) => round(values[Math.floor(share * values.length)] ?? 0)).filter((value) => value > LEAST);
-  return [...new Set(measure === "unmet" ? [LEAST, ...quantiles] : quantiles)];
+  const bounds = shares.map((share) => round(values[Math.floor(share * values.length)] ?? 0)).filter((value) => value > LEAST);
+  return [...new Set(measure === "unmet" ? [LEAST, ...bounds] : bounds)];
 }
 
 /** Number of the class that a figure falls into. */
