@@ -1,8 +1,8 @@
 """Large-neighbourhood search: better plans part by part, each step feasible and at its true cost.
 
-    fill      with options held, every owner's cells in turn take their cheapest places while they pay for the use of
-              places at the prices, so that the first do not crowd out the rest; then in turn at true cost, each
-              round looking at the arcs that the duals of the last one favour (column generation)
+    fill      with options held, clusters of owners in turn take their cheapest places while they pay for the use of
+              places at the prices, so that the first do not crowd out the rest; then in turn at true cost, in other
+              clusters each round, looking at the arcs that the duals of the last one favour (column generation)
     improve   an owner with its options, then owners with their neighbours, larger groups each time round
 
 Parts that share no row are solved side by side; which ones does not depend on how many machines there are.
@@ -24,11 +24,13 @@ from solver.problem import Bools, Floats, Ints
 
 TOLL = 0.9
 """Share of the prices that flows pay while places are first filled."""
-FILL_ARCS, IMPROVE_ARCS = 24, 6
+FILL_ARCS, IMPROVE_ARCS = 10, 6
 """Arcs that a part looks at for each cell: with few, cells wait though there are places elsewhere."""
 LEAST_SWEEP_GAIN = 1e-3
 """Share of the cost below which another round of filling is not worth its time."""
-PART_SECONDS, PART_GAP = 30.0, 1e-4
+PART_SECONDS, FILL_SECONDS, PART_GAP = 30.0, 300.0, 1e-4
+CLUSTER_CELLS = 30_000
+"""Cells of the owners whose flows are filled together: one alone can't give up a place that a neighbour needs more."""
 TOGETHER = 8
 """Most parts solved side by side."""
 
@@ -52,27 +54,34 @@ class Pace:
     note: Callable[[float], None]
     """Told the cost of each better plan (in millions)."""
 
-    def limits(self) -> Limits:
+    def limits(self, seconds: float) -> Limits:
         """Of one part."""
-        return Limits(gap=PART_GAP, seconds=min(PART_SECONDS, max(1.0, self.left())), threads=self.threads, seed=self.seed)
+        return Limits(gap=PART_GAP, seconds=max(1.0, min(seconds, self.left())), threads=self.threads, seed=self.seed)
 
 
 def filled(ground: Ground, plan: Standing, prices: Prices, pace: Pace, *, empty: bool) -> Standing:
-    """The plan with its options held and its flows as cheap as owner after owner can make them. ``empty``: nobody is placed yet."""
+    """The plan with its options held and its flows as cheap as neighbour with neighbour can make them. ``empty``: nobody is placed yet."""
     charged = Charges(ground, prices)
-    owners = _groups_of_one(ground)
+    random = np.random.default_rng(pace.seed)
+    near = nearness(ground)
     if empty:
         toll = np.zeros(ground.rows)
         toll[ground.core.capacity_row] = TOLL * prices.capacity * MONEY
-        for batch in _batches(ground, owners):
-            plan = _round(ground, plan, batch, charged, pace, decide=False, toll=toll)
+        plan = _refilled(ground, plan, charged, pace, _clusters(ground, near, random), toll)
     before = np.inf
     while before - ground.upper(plan) > LEAST_SWEEP_GAIN * abs(ground.upper(plan)) and pace.left() > 0:
         before = ground.upper(plan)
-        for batch in _batches(ground, owners):
-            if pace.left() > 0:
-                plan = _round(ground, plan, batch, charged, pace, decide=False)
+        plan = _refilled(ground, plan, charged, pace, _clusters(ground, near, random))
         pace.note(ground.upper(plan))
+    return plan
+
+
+def _refilled(ground: Ground, plan: Standing, charged: Charges, pace: Pace, groups: Sequence[Ints], toll: Floats | None = None) -> Standing:
+    """Every group's flows in turn, options held; all are taken up that time allows, when tolls are paid all of them."""
+    charged.let(ground, plan)
+    for batch in _batches(ground, groups):
+        if toll is not None or pace.left() > 0:
+            plan = _round(ground, plan, batch, charged, pace, decide=False, toll=toll)
     return plan
 
 
@@ -85,11 +94,14 @@ def improved(ground: Ground, plan: Standing, prices: Prices, pace: Pace, *, enou
     while pace.left() > 0 and not enough(ground.upper(plan)):
         groups = _groups(ground, near, size, random)
         before = ground.upper(plan)
+        charged.let(ground, plan)
         for batch in _batches(ground, groups):
             plan = _round(ground, plan, batch, charged, pace, decide=True)
             pace.note(ground.upper(plan))
             if pace.left() <= 0 or enough(ground.upper(plan)):
                 return plan
+        plan = _refilled(ground, plan, charged, pace, _clusters(ground, near, random))
+        pace.note(ground.upper(plan))
         if before - ground.upper(plan) <= LEAST_SWEEP_GAIN * abs(before) or size == 1:
             size = size + 1 if size < len(groups) else 1
     return plan
@@ -101,7 +113,7 @@ def _round(
     """Solve parts side by side and take up what each found."""
     each = IMPROVE_ARCS if decide else FILL_ARCS
     parts = [Part(ground, plan, owners, charged, each=each, decide=decide) for owners in batch]
-    found = pace.run([part.task(pace.limits(), toll) for part in parts])
+    found = pace.run([part.task(pace.limits(PART_SECONDS if decide else FILL_SECONDS), toll) for part in parts])
     moved = np.zeros(ground.rows, np.bool_)
     for part, solution in zip(parts, found, strict=True):
         if moved[part.rows].any():
@@ -142,8 +154,19 @@ def _copies(ground: Ground, owners: Ints) -> Ints:
     return np.asarray(owners) if worlds is None else np.sort(worlds.copies(owners, len(ground.problem.owners)).ravel())
 
 
-def _groups_of_one(ground: Ground) -> list[Ints]:
-    return [_copies(ground, np.array([owner])) for owner in _owners(ground)]
+def _clusters(ground: Ground, near: Floats, random: np.random.Generator) -> list[Ints]:
+    """All owners in clusters of neighbours, cut otherwise at each call."""
+    demand = ground.problem.demand
+    cells = np.bincount(demand.origin_owner, (demand.entrants > 0).sum(axis=(1, 2)), len(ground.problem.owners))
+    left = [int(owner) for owner in random.permutation(_owners(ground))]
+    clusters = []
+    while left:
+        nearest = [left[0], *_nearest_owners(near[left[0]], np.array(left[1:], np.int64), len(left))]
+        filled_up = int(np.searchsorted(np.cumsum(cells[nearest]), CLUSTER_CELLS))
+        cluster = nearest[: max(1, filled_up)]
+        left = [owner for owner in left if owner not in cluster]
+        clusters.append(_copies(ground, np.array(sorted(cluster))))
+    return clusters
 
 
 def _groups(ground: Ground, near: Floats, size: int, random: np.random.Generator) -> list[Ints]:

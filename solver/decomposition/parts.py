@@ -24,6 +24,8 @@ from solver.result import Flows
 
 LEARNING = 0.5
 """Share of a part's duals in the prices after it."""
+SPARE = 0.5
+"""Places to spare from which a pool counts as free."""
 LEAST_GAIN = 1e-9
 """Share of a part's cost below which a gain is solver's dust."""
 
@@ -59,11 +61,20 @@ class Charges:
         """(L, C, T) what displacement pays for it"""
         self.share = displacement_share(problem)
         self.capacity, self.displacement = prices.capacity.copy(), prices.displacement.copy()
+        self.capacity_row = ground.core.capacity_row
         self.pool_of_row = np.full(ground.rows, -1)
         self.pool_of_row[ground.core.capacity_row] = np.arange(self.capacity.size).reshape(self.capacity.shape)
         limited = ground.core.displacement_row >= 0
         self.limit_of_row = np.full(ground.rows, -1)
         self.limit_of_row[ground.core.displacement_row[limited]] = np.nonzero(limited.ravel())[0]
+
+    def let(self, ground: Ground, plan: Standing) -> None:
+        """Places to spare in the plan become free, or nobody would look at them."""
+        activity = ground.arrays.matrix @ plan.x + plan.use
+        spare = (ground.arrays.row_upper - activity)[self.capacity_row] > SPARE
+        pools = np.nonzero((spare & (self.capacity > 0)).any(axis=1))[0]
+        self.capacity[spare] = 0.0
+        self.owed[:, pools] = np.einsum("cvt,pt->cpv", self.problem.demand.use, self.capacity[pools], optimize=True)
 
     def learn(self, rows: Ints, dual: Floats) -> None:
         """Move the prices of a solved part's rows towards its duals: places to spare become cheaper, but not all at once for all."""
