@@ -161,7 +161,10 @@ def test_a_run_that_crashes_fails_and_leaves_nothing_behind(queue: Service) -> N
 
 
 def test_the_events_of_a_run_tell_it_from_beginning_to_end(queue: Service) -> None:
-    run = queue.planned(request(queue))
+    run = queue.start(request(queue))
+    claimed = queue.claim()
+    assert claimed is not None
+    finish(queue.job(*claimed))
     told = queue.client.get(f"/v1/runs/{run['id']}/events")
     assert told.headers["content-type"].startswith("text/event-stream")
     events = parsed(told.text)
