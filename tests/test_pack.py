@@ -27,13 +27,13 @@ from sufficiency.outputs.folder import write_plan
 from sufficiency.outputs.pack.canvas import TONES
 from sufficiency.outputs.pack.command import run_pack
 from sufficiency.outputs.pack.content import EFFECTS
-from sufficiency.outputs.pack.families import FOR_WHOM, WHAT, easy_read_data
-from sufficiency.outputs.pack.maps import spread_apart
+from sufficiency.outputs.pack.families import FOR_WHOM, WHAT, easy_read_data, write_families
+from sufficiency.outputs.pack.maps import map_pictures, spread_apart
 from sufficiency.outputs.pack.material import INDEPENDENT, Material, Whole, material
 from sufficiency.outputs.pack.scope import Scope, council_scopes, partnership_scope, region_scopes, scoped, whole_case
 from sufficiency.outputs.pack.table import HIDDEN, PackTable, shown_rows
 from sufficiency.outputs.pack.tables import pack_tables
-from sufficiency.outputs.pack.workbook import HEADING_ROW, sheet_name
+from sufficiency.outputs.pack.workbook import HEADING_ROW, sheet_name, write_workbook
 from sufficiency.outputs.pack.write import ANNEXES, write_packs
 from sufficiency.outputs.styles import SHADES
 from sufficiency.outputs.words import pounds
@@ -361,6 +361,14 @@ def test_a_protected_pack_shows_no_small_count(protected: Pack, plan: Plan) -> N
     assert any(HIDDEN in row for row in shown_rows(protected.tables["needs"]))
     exact = plan.summary["saving_gbp"]
     assert f"{exact:,.0f}" not in protected.text("brief.pdf")
+
+
+def test_the_same_plan_gives_the_same_bytes(protected: Pack, tmp_path: Path) -> None:
+    figures = protected.folder / "figures"
+    write_workbook(protected.of, protected.tables, tmp_path / "workbook.xlsx")
+    write_families(protected.of, protected.tables, map_pictures(protected.of), figures, tmp_path)
+    for name in ("workbook.xlsx", "summary.pdf", "easy-read.pdf"):
+        assert (tmp_path / name).read_bytes() == (protected.folder / name).read_bytes(), name
 
 
 # ---- what a pack is for
