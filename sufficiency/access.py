@@ -17,7 +17,7 @@ import shapely
 from numpy.typing import NDArray
 
 from sufficiency.case import Case
-from sufficiency.suitability import serves
+from sufficiency.suitability import designated_groups, serves
 from sufficiency.terms import GROUP_OF_NEED, INDEPENDENT_KINDS, split_codes
 
 Floats = NDArray[np.float64]
@@ -52,7 +52,8 @@ def suitable_sites(places: pd.DataFrame, suitability: pd.DataFrame) -> pd.DataFr
 def places_with_designation(case: Case, places: pd.DataFrame) -> pd.DataFrame:
     """A plan's table of places with the need groups and phases of its pools. Raises KeyError for a pool that the case lacks."""
     columns = ["pool_id", "need_groups", "phases"]
-    known = pd.concat([case.pools[columns], case.projects.rename(columns={"project_id": "pool_id"})[columns]], ignore_index=True)
+    projects = case.projects.assign(pool_id=case.projects["project_id"], need_groups=designated_groups(case.projects))
+    known = pd.concat([case.pools[columns], projects[columns]], ignore_index=True)
     lost = sorted(set(places["pool_id"]) - set(known["pool_id"]))
     if lost:
         raise KeyError(f"pools that are not of the case: {', '.join(lost[:10])}")

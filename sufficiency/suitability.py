@@ -87,6 +87,13 @@ def suited_projects(projects: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame
     return kept[kept["need_groups"] != ""].reset_index(drop=True)
 
 
+def designated_groups(projects: pd.DataFrame) -> list[str]:
+    """Need groups of each project's places: its own, and sensory and physical needs where improved places gain wheelchair access."""
+    access = projects["wheelchair_access"] & (projects["places_improved"] > 0)
+    pairs = zip(projects["need_groups"], access, strict=True)
+    return ["|".join(dict.fromkeys([*split_codes(groups), *(["PHYS"] if gains else [])])) for groups, gains in pairs]
+
+
 def kinds_without_rule(table: pd.DataFrame, wanted: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """(kind, need_group) pairs of those wanted about which some version of the table says nothing."""
     missing = set()

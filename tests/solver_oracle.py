@@ -149,6 +149,7 @@ def payment_cost(problem: Problem, decisions: Decisions) -> float | None:
             for v in range(0 if transfers is None else len(transfers.source)):
                 if transfers.source[v] == g:
                     hand[names["moved", v, f, 0, 0]] += 1.0
+                    row[names["moved", v, f, 0, 0]] += funds.carry_share[g, f]
                 if transfers.target[v] == g:
                     hand[names["moved", v, f, 0, 0]] -= 1.0
                     row[names["moved", v, f, 0, 0]] -= funds.carry_share[g, f]
@@ -507,7 +508,7 @@ def _money_breaches(problem: Problem, solution: Solution) -> Iterator[str]:
             brought = float(solution.beside.carried[g, f])
             if solution.beside.payment[g, :, :, f].sum() + brought + given > hand + 1.0:
                 yield f"fund {g} overspends in year {f}"
-            if brought > funds.carry_share[g, f] * hand + 1.0:
+            if brought > funds.carry_share[g, f] * (hand - given) + 1.0:
                 yield f"fund {g} carries too much out of year {f}"
 
 

@@ -24,7 +24,12 @@ PINNED = "P-SATELLITE-01"
 ASKED = replace(
     QUICK,
     gap=0.05,
-    pins=({"project": PINNED, "wish": "must"}, {"project": "P-CONVERT", "wish": "must"}, {"project": "P-EXPAND-03", "wish": "must_not"}),
+    pins=(
+        {"project": PINNED, "wish": "must"},
+        {"project": "P-CONVERT", "wish": "must"},
+        {"project": "P-EXPAND-03", "wish": "must_not"},
+        {"project": "P-WAIT", "wish": "must"},
+    ),
     equity=({"by": "deprivation", "measure": "unmet", "within_share": 0.2}, {"by": "rurality", "measure": "minutes", "within_share": 0.3}),
     top_slice={"share": 0.05, "councils": ["F06000001"]},
     pooling="partnership",
@@ -55,6 +60,8 @@ def whole() -> Case:
     projects["from_pool_id"] = projects["from_pool_id"].astype(object)
     projects.loc[grows, "from_pool_id"] = projects.loc[grows, "site_id"].map(pool)
     projects.loc[grows, ["disruption_places", "disruption_years"]] = [4.0, 1]
+    roof = projects["effect"] == "improve"
+    projects.loc[roof, ["places_improved", "overcrowding_places", "wheelchair_access"]] = [20.0, 3.0, True]
     projects["bundle"] = projects["bundle"].astype(object)
     projects.loc[projects["project_id"].isin(["P-BASE-01", "P-BASE-02"]), "bundle"] = "two bases"
     case = replace(case, projects=projects, councils=case.councils.assign(partnership="Mere", most_building=6.0))
@@ -103,6 +110,8 @@ def test_the_plan_is_as_asked(folders: tuple[Plan, Path, Path]) -> None:
     built = set(plan.plan.projects["project_id"])
     assert {PINNED, "P-CONVERT"} <= built
     assert "P-EXPAND-03" not in built
+    improved = plan.plan.places[plan.plan.places["pool_id"] == "P-WAIT"]
+    assert improved["places"].max() > 0
     assert len({"P-BASE-01", "P-BASE-02"} & built) != 1
     asked = json.loads((plan_folder / "plan.json").read_text(encoding="utf-8"))["request"]
     assert asked["perspective"] == "social"

@@ -60,7 +60,7 @@ def spending(problem: Problem, model: LinearModel, start: Ints, modules: Ints, s
 
 
 def fund_balance(problem: Problem, model: LinearModel, start: Ints, columns: MoneyColumns) -> None:
-    """In hand = payments + given + returned + carried out; carried out <= share x in hand.
+    """In hand = payments + given + returned + carried out; carried out <= share x (in hand - given).
 
     In hand = carried in + amount + grants of started options + taken from other funds.
     """
@@ -81,6 +81,7 @@ def fund_balance(problem: Problem, model: LinearModel, start: Ints, columns: Mon
         model.add_entries(balance[source], columns.transfer, 1.0)
         model.add_entries(balance[target], columns.transfer, -1.0)
         model.add_entries(limit[target], columns.transfer, -funds.carry_share[target])
+        model.add_entries(limit[source], columns.transfer, funds.carry_share[source])  # what is passed in a circle is in nobody's hand
     if problem.grants is not None:
         k = np.nonzero(problem.grants.fund[problem.options.start_option] >= 0)[0]
         fund = problem.grants.fund[problem.options.start_option[k]]

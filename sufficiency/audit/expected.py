@@ -98,11 +98,11 @@ class Expected:
         """(C,) places that a pupil takes: pupils in AP without a plan may stay for part of the year of 39 weeks."""
         return np.repeat(_load(self.case), len(PHASE_CODES) * len(BANDS))
 
-    @cached_property
-    def held_share(self) -> Floats:
-        """(P, T) share of the places of each pool that pupils of the base January still take, at most all."""
-        places = self.pools.places
-        return np.minimum(np.divide(self.pools.base, places, out=np.ones_like(places), where=places > 0), 1.0)
+    def held_share(self, pool: int, kept: float) -> Floats:
+        """(T,) share of the places of a pool, with those that a project keeps, that pupils of the base January still take, at most all."""
+        there = self.pools.places[pool] + kept
+        share: Floats = np.minimum(np.divide(self.pools.base[pool], there, out=np.ones_like(there), where=there > 0), 1.0)
+        return share
 
     @cached_property
     def weight(self) -> Floats:
@@ -183,7 +183,7 @@ def _pools_of(case: Case) -> pd.DataFrame:
         new.loc[row, ["setting_id", "kind", "council_code"]] = old[["setting_id", "kind", "council_code"]].to_numpy()
         if np.isnan(new.loc[row, "place_cost_gbp_per_year"]):
             new.loc[row, "place_cost_gbp_per_year"] = old["place_cost_gbp_per_year"]
-        if new.loc[row, "wheelchair_access"]:
+        if new.loc[row, "wheelchair_access"] and "PHYS" not in split_codes(new.loc[row, "need_groups"]):
             new.loc[row, "need_groups"] = new.loc[row, "need_groups"] + "|PHYS"
     columns = ["pool_id", "setting_id", "kind", "council_code", "need_groups", "phases", "place_cost_gbp_per_year", "project", "is_new"]
     return pd.concat([standing.assign(project=-1, is_new=False)[columns], new[columns]], ignore_index=True)

@@ -104,7 +104,7 @@ def _cash(facts: Expected, world: World) -> Iterator[Breach]:
         yield from unlike("A32", where, "what is carried in was not carried out the year before (GBP)", carried_in, before)
         yield from unlike("A32", where, "what is spent is not the sum of the fund's payments (GBP)", spent, paid.get((fund, year), 0.0))
         yield from unlike("A34", where, "allocation is not the case's (GBP)", given, allocated.get((fund, year), 0.0))
-        most = shares.get((fund, year), usual.get(fund, 0.0)) * in_hand
+        most = shares.get((fund, year), usual.get(fund, 0.0)) * (in_hand - moved_out)
         if not carried_out <= most + GBP:
             yield Breach("A33", where, "more is carried forward than may be (GBP)", float(carried_out - most))
 

@@ -283,7 +283,7 @@ def _changes(facts: Expected, openings: pd.DataFrame) -> tuple[Floats, Floats, F
         row, ready = opening["row"], opening["start"] + opening["case_lead_time_years"]
         first = min(ready, 0) if opening["opens"] <= 0 else opening["opens"]  # what opened before the first year is older
         pool, project = source[row], projects.iloc[row]
-        held = facts.held_share[pool] if pool >= 0 else np.zeros(len(year))
+        held = facts.held_share(pool, float(project["places_kept"])) if pool >= 0 else np.zeros(len(year))
         if row in own:
             opened[own[row]] += opening["places"] * open_share(facts, project, year - first, held)
         if pool >= 0 and opening["stage"] == 1:

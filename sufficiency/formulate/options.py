@@ -88,7 +88,7 @@ def starts_of(case: Case, projects: pd.DataFrame, money: Appraisal) -> Starts:
 def options_of(
     case: Case, demand: DemandClasses, pools: pd.DataFrame, projects: pd.DataFrame, money: Appraisal, starts: Starts, crowd: Floats
 ) -> Options:
-    """The options. ``crowd`` (P, T): share of the places of each pool that base-year pupils still hold."""
+    """The options. ``crowd``: of ``places.crowd_of``."""
     pool_of = pd.Index(pools["pool_id"])
     improved = projects["places_improved"].to_numpy(float)
     module = np.where(improved > 0, improved, projects["module_places"].to_numpy(float))
@@ -107,7 +107,7 @@ def options_of(
     free = case.perspective == "council"  # grants are free to it; what it borrows is charged to the payments
     costs = [np.zeros(len(built)) if free else net_capital(case, money, spend, life, starts.opens) for spend in spends]
     source = np.where(projects["from_pool_id"].notna(), pool_of.get_indexer(pd.Index(projects["from_pool_id"])), -1)
-    fill, disrupted = _fill(case, built, starts, crowd, source), _disrupted(case, built, starts, crowd, source)
+    fill, disrupted = _fill(case, built, starts, crowd), _disrupted(case, built, starts, crowd)
     return Options(
         labels=tuple(projects["project_id"]),
         owner=pd.Index(demand.councils).get_indexer(pd.Index(projects["council_code"])).astype(np.int64),
@@ -144,7 +144,7 @@ def _plain(built: pd.DataFrame) -> bool:
     return bool((whole & (built["places_improved"] == 0)).all())
 
 
-def _fill(case: Case, built: pd.DataFrame, starts: Starts, crowd: Floats, source: Ints) -> Floats:
+def _fill(case: Case, built: pd.DataFrame, starts: Starts, crowd: Floats) -> Floats:
     """(K, T) share of the places that may be filled: ramp-up, upper use, run-off of temporary places, base-year pupils in improved ones."""
     periods = np.arange(len(case.academic_years))
     age = periods[None, :] - starts.opened[:, None]
@@ -157,7 +157,7 @@ def _fill(case: Case, built: pd.DataFrame, starts: Starts, crowd: Floats, source
         if expires == expires:  # temporary: from then on only those who are there, so long as they stay
             share = np.where(age[k] >= expires, share * longest[k] ** (age[k] - expires + 1), share)
         if improved > 0:
-            share = share * (1.0 - crowd[source[starts.option[k]]])
+            share = share * (1.0 - crowd[starts.option[k]])
         result[k] = share
     return result
 
@@ -172,14 +172,14 @@ def _longest_stay(case: Case, built: pd.DataFrame) -> Floats:
     return result
 
 
-def _disrupted(case: Case, built: pd.DataFrame, starts: Starts, crowd: Floats, source: Ints) -> Floats:
+def _disrupted(case: Case, built: pd.DataFrame, starts: Starts, crowd: Floats) -> Floats:
     """(K, T) places of the source pool lost while it is built; pupils of the base year keep theirs in a pool that is improved."""
     periods = np.arange(len(case.academic_years))
     years = np.minimum(built["disruption_years"].to_numpy(int), built["lead_time_years"].to_numpy(int))
     before = (periods[None, :] >= (starts.opened - years)[:, None]) & (periods[None, :] < starts.opened[:, None])
     lost = built["disruption_places"].to_numpy(float)[:, None] * before
     after = periods[None, :] >= starts.opened[:, None]
-    kept: Floats = built["places_improved"].to_numpy(float)[:, None] * np.where(after, crowd[source[starts.option]], 0.0)
+    kept: Floats = built["places_improved"].to_numpy(float)[:, None] * np.where(after, crowd[starts.option], 0.0)
     result: Floats = lost - kept
     return result
 

@@ -12,7 +12,7 @@ from solver.problem import EXISTING, NEW, OUTSIDE, Pools
 from sufficiency.case import Case
 from sufficiency.demand_classes import DemandClasses
 from sufficiency.finance import places_per_pupil
-from sufficiency.suitability import suited
+from sufficiency.suitability import designated_groups, suited
 from sufficiency.tables.problems import InputError, InputProblem
 from sufficiency.terms import INDEPENDENT_KINDS, split_codes, start_of
 
@@ -70,7 +70,7 @@ def _improved_pools(existing: pd.DataFrame, projects: pd.DataFrame) -> pd.DataFr
         {
             "pool_id": better["project_id"],
             "site_id": source["site_id"],
-            "need_groups": improved_groups(better),
+            "need_groups": designated_groups(better),
             "phases": better["phases"],
             "places": 0.0,
             "growth_per_year": 0.0,
@@ -83,12 +83,6 @@ def _improved_pools(existing: pd.DataFrame, projects: pd.DataFrame) -> pd.DataFr
             "improved": True,
         }
     )
-
-
-def improved_groups(projects: pd.DataFrame) -> list[str]:
-    """Need groups of improved places: the project's, and sensory and physical needs where it gives wheelchair access."""
-    pairs = zip(projects["need_groups"], projects["wheelchair_access"], strict=True)
-    return ["|".join(dict.fromkeys([*split_codes(groups), *(["PHYS"] if access else [])])) for groups, access in pairs]
 
 
 def places_of(case: Case, demand: DemandClasses, pools: pd.DataFrame, base: pd.DataFrame) -> Floats:
@@ -174,6 +168,9 @@ def pool_arrays(
     )
 
 
-def crowd_of(places: Floats, held: Floats) -> Floats:
-    """(P, T) share of the places of each pool that base-year pupils still hold, at most all."""
-    return np.minimum(np.divide(held, places, out=np.ones_like(places), where=places > 0), 1.0)
+def crowd_of(projects: pd.DataFrame, pools: pd.DataFrame, places: Floats, held: Floats) -> Floats:
+    """(J, T) share of the places of the pool that each project changes, those it keeps included, which base-year pupils still hold."""
+    source = pd.Index(pools["pool_id"]).get_indexer(pd.Index(projects["from_pool_id"]))
+    there = places[source] + projects["places_kept"].to_numpy(float)[:, None]
+    share = np.minimum(np.divide(held[source], there, out=np.ones_like(there), where=there > 0), 1.0)
+    return np.where((source >= 0)[:, None], share, 0.0)

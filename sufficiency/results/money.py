@@ -32,7 +32,7 @@ def funding_table(formulation: Formulation, solution: Solution) -> pd.DataFrame:
         for f, year in enumerate(years):
             in_hand = carried + funds.amount[g, f] + granted[g, f] + taken[g, f]
             rest = max(0.0, in_hand - spent[g, f] - given[g, f])
-            out = min(rest, funds.carry_share[g, f] * in_hand) if f + 1 < len(years) else 0.0
+            out = min(rest, funds.carry_share[g, f] * max(0.0, in_hand - given[g, f])) if f + 1 < len(years) else 0.0
             rows.append(
                 {
                     "fund_id": label,
