@@ -14,7 +14,7 @@ from api.problems import not_found, problems
 from api.routes.plans import find_plan
 from api.state import Caller, StoreDep
 
-router = APIRouter(prefix="/plans", tags=["plans"], route_class=ConditionalRoute)
+router = APIRouter(prefix="/plans", tags=["files"], route_class=ConditionalRoute)
 
 FILES: Final = {
     "plan.json": ("application/json", "What was found: search, money, places, unmet need, sensitivity, inputs"),
