@@ -18,6 +18,11 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
 
+def example(body: dict[str, Any]) -> ConfigDict:
+    """``model_config`` of a body that is sent, with an example for the API's description."""
+    return ConfigDict(json_schema_extra={"examples": [body]})
+
+
 class ResourceBody(BaseModel):
     """What every resource shows."""
 

@@ -39,7 +39,7 @@ def configure_logs(settings: Settings) -> None:
             shape,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.log_level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # the error stream of the moment, which tests replace
         cache_logger_on_first_use=False,
     )
 

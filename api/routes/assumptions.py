@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from pydantic import Field
 
 from api.auth.principal import permit, permit_councils
-from api.bodies import Listing, ResourceBody, Strict, resource_fields
+from api.bodies import Listing, ResourceBody, Strict, example, resource_fields
 from api.conditional import ConditionalRoute
 from api.once import OnceDep
 from api.problems import problems
@@ -21,7 +21,7 @@ from api.store.scope import scope_of
 from sufficiency.assumptions import default_assumptions
 
 router = APIRouter(tags=["assumptions"], route_class=ConditionalRoute)
-EXAMPLE: Final = {"displacement.share": 0.5, "costs.state_special": 27_000}
+EXAMPLE: Final[dict[str, Any]] = {"displacement.share": 0.5, "costs.state_special": 27_000}
 
 
 class AssumptionBody(Strict):
@@ -37,6 +37,8 @@ class AssumptionBody(Strict):
 
 class NewAssumptionSet(Strict):
     """Figures that differ from the defaults."""
+
+    model_config = example({"name": "Half displaced", "values": EXAMPLE, "note": "As agreed with finance"})
 
     name: str = Field(min_length=1, max_length=200, examples=["Half displaced"])
     values: dict[str, Any] = Field(description="Dotted name -> figure, list or table, in the shape of the default", examples=[EXAMPLE])

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from api.auth.principal import permit
-from api.bodies import Listing, ResourceBody, resource_fields
+from api.bodies import Listing, ResourceBody, example, resource_fields
 from api.conditional import ConditionalRoute
 from api.once import OnceDep
 from api.problems import ApiError, problems
@@ -31,6 +31,8 @@ Names = Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=
 
 class NewBatch(PlanSettings):
     """Every case with every scenario and every set of assumptions."""
+
+    model_config = example({"name": "Three scenarios", "case_ids": ["case-0123456789abcdef0123"], "scenarios": ["low", "central", "high"]})
 
     name: str = Field(min_length=1, max_length=200, examples=["Three scenarios"])
     case_ids: Keys = Field(min_length=1)

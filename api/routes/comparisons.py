@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from api import shown
 from api.auth.principal import Principal, permit
-from api.bodies import Listing, ResourceBody, Strict, resource_fields
+from api.bodies import Listing, ResourceBody, Strict, example, resource_fields
 from api.conditional import ConditionalRoute
 from api.once import OnceDep
 from api.problems import problems
@@ -27,6 +27,8 @@ router = APIRouter(prefix="/comparisons", tags=["comparisons"], route_class=Cond
 
 class NewComparison(Strict):
     """Which plans to compare."""
+
+    model_config = example({"first_plan_id": "plan-0123456789abcdef0123", "second_plan_id": "plan-3210fedcba9876543210"})
 
     first_plan_id: str = Field(max_length=40)
     second_plan_id: str = Field(max_length=40)

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from api.auth.principal import Principal, permit
-from api.bodies import Listing, ResourceBody, Strict, resource_fields
+from api.bodies import Listing, ResourceBody, Strict, example, resource_fields
 from api.conditional import ConditionalRoute
 from api.once import OnceDep
 from api.problems import conflict, problems
@@ -55,6 +55,8 @@ class PlanSettings(Strict):
 
 class NewRequest(PlanSettings):
     """A plan request."""
+
+    model_config = example({"case_id": "case-0123456789abcdef0123", "name": "First plan", "gap": 0.01, "time_limit_s": 120})
 
     pins: list[dict[str, Any]] | None = Field(
         None,

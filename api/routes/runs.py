@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from api.auth.principal import Principal, permit
-from api.bodies import Listing, ResourceBody, Strict, resource_fields
+from api.bodies import Listing, ResourceBody, Strict, example, resource_fields
 from api.conditional import ConditionalRoute
 from api.once import OnceDep
 from api.problems import Fault, conflict, problems
@@ -35,6 +35,8 @@ State = Literal["queued", "running", "finished", "failed", "cancelled"]
 
 class NewRun(Strict):
     """Which request to plan: one that is stored, or one that comes along."""
+
+    model_config = example({"request": {"case_id": "case-0123456789abcdef0123", "name": "First plan", "time_limit_s": 120}})
 
     request_id: str | None = Field(None, max_length=40)
     request: NewRequest | None = None

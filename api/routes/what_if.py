@@ -10,7 +10,7 @@ from pydantic import Field
 
 from api import shown
 from api.auth.principal import permit
-from api.bodies import Strict
+from api.bodies import Strict, example
 from api.conditional import ConditionalRoute
 from api.once import OnceDep
 from api.problems import problems
@@ -46,6 +46,14 @@ class Budget(Strict):
 
 class WhatIf(PlanSettings):
     """What differs from the earlier plan. What is left out is as in the earlier plan's request."""
+
+    model_config = example(
+        {
+            "name": "Half the money, B is built",
+            "pins": [{"project_id": "B", "decision": "committed"}],
+            "budgets": [{"fund_id": "HIGH-NEEDS", "times": 0.5}],
+        }
+    )
 
     name: str = Field("", max_length=200, examples=["Half the money"])
     use: Literal["start", "keep", "hold"] = Field(
