@@ -12,7 +12,7 @@ from sufficiency.outputs.pack.canvas import Picture, source_line
 from sufficiency.outputs.pack.equality import IN_PART, NO_DATA
 from sufficiency.outputs.pack.material import Material
 from sufficiency.outputs.pack.papers import bullets, heading, picture_block, set_paper, table_block, text
-from sufficiency.outputs.pack.table import Column, PackTable, shown_cell, without
+from sufficiency.outputs.pack.table import Column, PackTable, counted, shown_cell, without
 from sufficiency.outputs.words import cautions, pounds, verdict
 from sufficiency.plan import Plan
 
@@ -78,14 +78,14 @@ def _summary(plan: Plan, case: Case, tables: Mapping[str, PackTable], pictures: 
     last, projects, now = case.academic_years[-1], tables["projects"], tables["years"].rows.iloc[-1]
     whole = Column("pupils", "Pupils", "pupils", "number")
     points = [
-        f"{len(projects.rows)} projects open or keep {projects.rows['places'].sum():,.0f} places."
+        f"{counted(len(projects.rows), 'project opens or keeps', 'projects open or keep')} {projects.rows['places'].sum():,.0f} places."
         + (
             f" The first opens in {projects.rows['opens'].min()}, the last in {projects.rows['opens'].max()}." if len(projects.rows) else ""
         ),
         f"In {last} {shown_cell(float(now['demand']), whole)} pupils need a specialist place or alternative provision;"
         f" {shown_cell(float(now['independent_before']), whole)} would be in independent places with only what is committed,"
         f" {shown_cell(float(now['independent_after']), whole)} with the plan.",
-        f"{len(tables['not_chosen'].rows)} projects were looked at and not chosen; the reasons are in this brief.",
+        f"{counted(len(tables['not_chosen'].rows), 'project was', 'projects were')} looked at and not chosen; the reasons are below.",
         verdict(plan.summary),
         *[line for line in cautions(plan.summary, case) if not line.startswith("FICTIONAL")],
     ]

@@ -13,7 +13,7 @@ from sufficiency.disclosure import shown_count
 from sufficiency.outputs.pack.canvas import Picture, source_line
 from sufficiency.outputs.pack.material import Material
 from sufficiency.outputs.pack.papers import bullets, heading, picture_block, set_paper, table_block, text
-from sufficiency.outputs.pack.table import Column, PackTable, made, without
+from sufficiency.outputs.pack.table import Column, PackTable, counted, made, without
 from sufficiency.outputs.words import is_fictional
 from sufficiency.terms import split_codes, start_of
 
@@ -66,6 +66,7 @@ def summary_data(of: Material, tables: Mapping[str, PackTable], pictures: Sequen
     now, projects = tables["years"].rows.iloc[-1], tables["projects"]
     year = start_of(of.last) + 1
     places = _count(projects.rows["places"].sum())
+    number = counted(len(projects.rows), "project", "projects")
     more = f"The {MOST_PROJECTS} largest of {len(projects.rows)} projects; the brief has all." if len(projects.rows) > MOST_PROJECTS else ""
     blocks = [
         text(
@@ -80,7 +81,7 @@ def summary_data(of: Material, tables: Mapping[str, PackTable], pictures: Sequen
             f" {_count(now['independent_before'])} of them would be in independent schools."
         ),
         heading("What the plan would do"),
-        text(f"It would open or keep {places} places in {len(projects.rows)} projects, for {_money(of)}. {_opening(projects)}"),
+        text(f"It would open or keep {places} places in {number}, for {_money(of)}. {_opening(projects)}"),
         table_block(_largest(projects, more), "The projects"),
         heading("What would change"),
         table_block(_change(tables, of), ""),

@@ -218,6 +218,8 @@ def _shade(axes: Axes, on: Ground, values: pd.Series[float], breaks: Sequence[fl
 
 def _steps(count: int) -> list[str]:
     """As many shades as there are classes, from light to dark."""
+    if count == 1:
+        return [SHADES[2]]
     return [SHADES[round(place * (len(SHADES) - 1) / max(count - 1, 1))] for place in range(count)]
 
 

@@ -101,6 +101,11 @@ def shown_rows(table: PackTable) -> list[list[str]]:
     return body
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """A number with its noun and verb: ``1 project opens``, ``2 projects open``."""
+    return f"{number:,} {one if number == 1 else many}"
+
+
 def without(table: PackTable, *names: str) -> PackTable:
     """The table with fewer columns, for paper."""
     columns = tuple(column for column in table.columns if column.name not in names)
