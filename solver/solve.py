@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numba
 
 from solver.backends import backend_named
 from solver.backends.protocol import Limits
+from solver.decomposition.explore import other_options
 from solver.decomposition.large import decompose_large
 from solver.decomposition.neighbourhoods import Run, run_here
 from solver.decomposition.search import Budget, decompose
 from solver.direct import solve_direct
 from solver.problem import Problem
-from solver.result import Decisions, Flows, Progress, Solution
+from solver.result import Decisions, Flows, Progress, Solution, Termination
 
 DIRECT_ARCS = 40_000
 """Up to so many arcs one model holds everything."""
 BLOCK_ARCS = 150_000_000
 """Up to so many arcs the cells are decomposed in blocks; beyond, a plan is improved part by part."""
+
+LEAST_SECONDS = 10.0
+"""With less time left a stalled search ends."""
+LOOKING = 0.6
+"""Share of the time left in which better options are looked for; the rest is for their true cost."""
+FOUND = ("upper", "decisions", "flows", "beside", "capacity_price")
 
 
 def _never() -> bool:
@@ -77,4 +86,36 @@ def solve(
         return decompose_large(problem, budget, known_flows=known_flows, candidates=candidates, fixed=fixed, start=start, run=how.run)
     if start is not None:
         candidates = [start.decisions, *candidates]
-    return decompose(problem, budget, known_flows=known_flows, candidates=candidates, fixed=fixed)
+    began = time.monotonic()
+    solution = decompose(problem, budget, known_flows=known_flows, candidates=candidates, fixed=fixed)
+    return solution if fixed is not None else _explored(problem, solution, how, budget, known_flows, began)
+
+
+def _explored(
+    problem: Problem, solution: Solution, how: SolveOptions, budget: Budget, known_flows: Sequence[Flows], began: float
+) -> Solution:
+    """The time that a stalled search has left goes into neighbourhoods; what they find is taken up at its true cost only."""
+
+    def left() -> float:
+        return 0.0 if how.interrupted() else how.seconds - (time.monotonic() - began)
+
+    seed = how.seed
+    while solution.gap > how.gap and left() > LEAST_SECONDS:
+        pause = time.monotonic() + LOOKING * left()
+        until = partial(_until, pause, how.interrupted)
+        found = other_options(problem, solution, left=until, threads=how.threads, seed=seed, run=how.run)
+        seed += 1
+        if found is None:
+            continue
+        tried = decompose(problem, replace(budget, seconds=left()), known_flows=known_flows, fixed=found)
+        if tried.upper < solution.upper:
+            step = Progress(time.monotonic() - began, "explore", tried.upper, solution.lower)
+            how.report(step)
+            kept = {"lower": min(solution.lower, tried.upper), "termination": solution.termination, "log": (*solution.log, step)}
+            solution = replace(solution, **{**{name: getattr(tried, name) for name in FOUND}, **kept})
+    ended = Termination.GAP_REACHED if solution.termination is Termination.TIME_LIMIT and solution.gap <= how.gap else solution.termination
+    return replace(solution, termination=ended)
+
+
+def _until(pause: float, interrupted: Callable[[], bool]) -> float:
+    return 0.0 if interrupted() else pause - time.monotonic()

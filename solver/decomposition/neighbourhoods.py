@@ -1,8 +1,7 @@
 """Large-neighbourhood search: better plans part by part, each step feasible and at its true cost.
 
-    fill      with options held, clusters of owners in turn take their cheapest places while they pay for the use of
-              places at the prices, so that the first do not crowd out the rest; then in turn at true cost, in other
-              clusters each round, looking at the arcs that the duals of the last one favour (column generation)
+    fill      with options held, clusters of owners in turn take their cheapest places, in other clusters each round,
+              looking at the arcs that the prices and then the duals of the last round favour (column generation)
     improve   an owner with its options, then owners with their neighbours, larger groups each time round
 
 Parts that share no row are solved side by side; which ones does not depend on how many machines there are.
@@ -18,12 +17,9 @@ import numpy as np
 from solver.backends.protocol import Limits, ModelSolution
 from solver.decomposition.parts import Charges, Part, Task, solve_task
 from solver.decomposition.standing import Ground, Standing
-from solver.formulation import MONEY
 from solver.pricing import Prices
 from solver.problem import Bools, Floats, Ints
 
-TOLL = 0.9
-"""Share of the prices that flows pay while places are first filled."""
 FILL_ARCS, IMPROVE_ARCS = 10, 6
 """Arcs that a part looks at for each cell: with few, cells wait though there are places elsewhere."""
 LEAST_SWEEP_GAIN = 1e-3
@@ -59,29 +55,25 @@ class Pace:
         return Limits(gap=PART_GAP, seconds=max(1.0, min(seconds, self.left())), threads=self.threads, seed=self.seed)
 
 
-def filled(ground: Ground, plan: Standing, prices: Prices, pace: Pace, *, empty: bool) -> Standing:
-    """The plan with its options held and its flows as cheap as neighbour with neighbour can make them. ``empty``: nobody is placed yet."""
+def filled(ground: Ground, plan: Standing, prices: Prices, pace: Pace) -> Standing:
+    """The plan with its options held and its flows as cheap as neighbour with neighbour can make them."""
     charged = Charges(ground, prices)
     random = np.random.default_rng(pace.seed)
     near = nearness(ground)
-    if empty:
-        toll = np.zeros(ground.rows)
-        toll[ground.core.capacity_row] = TOLL * prices.capacity * MONEY
-        plan = _refilled(ground, plan, charged, pace, _clusters(ground, near, random), toll)
     before = np.inf
     while before - ground.upper(plan) > LEAST_SWEEP_GAIN * abs(ground.upper(plan)) and pace.left() > 0:
         before = ground.upper(plan)
         plan = _refilled(ground, plan, charged, pace, _clusters(ground, near, random))
+        charged.let(ground, plan)
         pace.note(ground.upper(plan))
     return plan
 
 
-def _refilled(ground: Ground, plan: Standing, charged: Charges, pace: Pace, groups: Sequence[Ints], toll: Floats | None = None) -> Standing:
-    """Every group's flows in turn, options held; all are taken up that time allows, when tolls are paid all of them."""
-    charged.let(ground, plan)
+def _refilled(ground: Ground, plan: Standing, charged: Charges, pace: Pace, groups: Sequence[Ints]) -> Standing:
+    """Every group's flows in turn, options held."""
     for batch in _batches(ground, groups):
-        if toll is not None or pace.left() > 0:
-            plan = _round(ground, plan, batch, charged, pace, decide=False, toll=toll)
+        if pace.left() > 0:
+            plan = _round(ground, plan, batch, charged, pace, decide=False)
     return plan
 
 
@@ -107,20 +99,18 @@ def improved(ground: Ground, plan: Standing, prices: Prices, pace: Pace, *, enou
     return plan
 
 
-def _round(
-    ground: Ground, plan: Standing, batch: Sequence[Ints], charged: Charges, pace: Pace, *, decide: bool, toll: Floats | None = None
-) -> Standing:
+def _round(ground: Ground, plan: Standing, batch: Sequence[Ints], charged: Charges, pace: Pace, *, decide: bool) -> Standing:
     """Solve parts side by side and take up what each found."""
     each = IMPROVE_ARCS if decide else FILL_ARCS
     parts = [Part(ground, plan, owners, charged, each=each, decide=decide) for owners in batch]
-    found = pace.run([part.task(pace.limits(PART_SECONDS if decide else FILL_SECONDS), toll) for part in parts])
+    found = pace.run([part.task(pace.limits(PART_SECONDS if decide else FILL_SECONDS)) for part in parts])
     moved = np.zeros(ground.rows, np.bool_)
     for part, solution in zip(parts, found, strict=True):
         if moved[part.rows].any():
             continue
-        if solution.row_dual is not None and toll is None:
+        if solution.row_dual is not None:
             charged.learn(part.rows, solution.row_dual[: len(part.rows)])
-        after = part.taken_up(plan, solution, always=toll is not None)
+        after = part.taken_up(plan, solution)
         if after is not plan:
             moved[part.rows] = True
             plan = after

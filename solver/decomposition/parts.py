@@ -188,21 +188,16 @@ class Part:
         )
         self.start = np.concatenate([plan.x[self.columns], self.amount])
 
-    def task(self, limits: Limits, toll: Floats | None = None) -> Task:
-        """The programme to solve; ``toll`` (rows of the core,) charges what the flows use, so that others are not crowded out."""
-        model = self.model
-        if toll is not None:
-            cost = model.cost.copy()
-            cost[len(self.columns) :] += self.in_rows.T @ toll
-            model = ModelArrays(**{**vars(model), "cost": cost})
-        return Task(model, self.start, not self.decide, limits)
+    def task(self, limits: Limits) -> Task:
+        """The programme to solve."""
+        return Task(self.model, self.start, not self.decide, limits)
 
-    def taken_up(self, plan: Standing, found: ModelSolution, *, always: bool = False) -> Standing:
+    def taken_up(self, plan: Standing, found: ModelSolution) -> Standing:
         """``plan`` with what was found, or ``plan`` itself when that is no better. Nothing in this part's rows may have moved since."""
         if found.x is None:
             return plan
         before, after = float(self.model.cost @ self.start), float(self.model.cost @ found.x)
-        if not always and after >= before - LEAST_GAIN * max(1.0, abs(before)):
+        if after >= before - LEAST_GAIN * max(1.0, abs(before)):
             return plan
         count = len(self.columns)
         x = plan.x.copy()

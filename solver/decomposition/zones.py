@@ -23,11 +23,12 @@ class Zoned:
     """(Z,) zone of each origin of the fine problem."""
 
 
-def zoned(problem: Problem, size: int) -> Zoned:
+def zoned(problem: Problem, size: int, *, shared: bool = True) -> Zoned:
     """Zones of about ``size`` consecutive origins of one owner; measures keep every origin apart.
 
     A zone reaches a pool when all its origins with demand do; its journey costs their mean by demand, its minutes are the
     longest. So a zone's flow, shared out to its origins, is feasible in the fine problem and costs no more there.
+    Without ``shared`` a zone reaches what any of its origins reaches: good to look for options, not for a plan's flows.
     """
     if size <= 1 or problem.measures is not None:
         return Zoned(problem, np.arange(len(problem.demand.origins)))
@@ -39,7 +40,7 @@ def zoned(problem: Problem, size: int) -> Zoned:
     coarse = replace(
         demand, origins=tuple(demand.origins[z] for z in first), origin_owner=demand.origin_owner[first], entrants=entrants
     )  # fmt: skip
-    return Zoned(replace(problem, demand=coarse, links=_links(problem, zone, len(entrants))), zone)
+    return Zoned(replace(problem, demand=coarse, links=_links(problem, zone, len(entrants), shared)), zone)
 
 
 def _zones(problem: Problem, size: int) -> Ints:
@@ -59,8 +60,8 @@ def _zones(problem: Problem, size: int) -> Ints:
     return renumbered
 
 
-def _links(problem: Problem, zone: Ints, count: int) -> Links:
-    """Links that all origins with demand of a zone share."""
+def _links(problem: Problem, zone: Ints, count: int, shared: bool) -> Links:
+    """Links of zones: those that all origins with demand share, or those that any has."""
     links, pools = problem.links, len(problem.pools.labels)
     weight: Floats = problem.demand.entrants.sum(axis=(1, 2))
     present = weight > 0
@@ -76,9 +77,12 @@ def _links(problem: Problem, zone: Ints, count: int) -> Links:
         return replace(
             links, start=np.zeros(count + 1, np.int64), pool=links.pool[:0], cost=links.cost[:0], minutes=links.minutes[:0]
         )  # fmt: skip
-    common = np.diff(np.append(edge, len(key))) == members[key[edge] // pools]
-    cost = np.add.reduceat((links.cost[keep] * share[origin[keep]])[order], edge)[common]
-    minutes = np.maximum.reduceat(links.minutes[keep][order], edge)[common]
+    common = (np.diff(np.append(edge, len(key))) == members[key[edge] // pools]) | (not shared)
+    part = share[origin[keep]][order]
+    whole = np.add.reduceat(part, edge)[common]
+    cost = np.add.reduceat(links.cost[keep][order] * part, edge)[common] / whole
+    worst = np.maximum if shared else np.minimum
+    minutes = worst.reduceat(links.minutes[keep][order], edge)[common]
     pair = key[edge][common]
     start = np.searchsorted(pair // pools, np.arange(count + 1)).astype(np.int64)
     return replace(links, start=start, pool=pair % pools, cost=cost, minutes=minutes)

@@ -1,0 +1,43 @@
+"""Better options for a plan whose own search has stalled: neighbourhoods on zones find them, the problem itself audits them.
+
+The zones may reach places that some of their origins do not, so what is found there is a candidate and no plan: it is
+taken up only when its true cost, all arcs priced, is lower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from solver.backends.protocol import Limits
+from solver.decomposition.neighbourhoods import Pace, Run, improved
+from solver.decomposition.standing import Ground
+from solver.decomposition.zones import gathered, zoned
+from solver.pricing import Prices, no_prices
+from solver.problem import Problem
+from solver.result import Decisions, Solution
+
+MOST_CELLS = 6_000
+"""Cells of one owner's zones: its integer programme is solved many times over."""
+
+
+def other_options(problem: Problem, known: Solution, *, left: Callable[[], float], threads: int, seed: int, run: Run) -> Decisions | None:
+    """Options that look better than the known plan's, or None when none are found in time."""
+    coarse = zoned(problem, _zone_size(problem), shared=False)
+    ground = Ground(coarse.problem)
+    begin = ground.settled(known.decisions, gathered(coarse, known.flows), Limits(threads=threads, seed=seed))
+    if begin is None:
+        return None
+    free = no_prices(problem)
+    prices = known.prices or Prices(known.capacity_price, free.displacement, free.quota, free.measure)
+    pace = Pace(left, threads, seed, run, lambda _: None)
+    found = ground.decisions(improved(ground, begin, prices, pace, enough=lambda _: False))
+    same = (found.start == known.decisions.start).all() and (found.modules == known.decisions.modules).all()
+    return None if same and (found.stage == known.decisions.stage).all() else found
+
+
+def _zone_size(problem: Problem) -> int:
+    demand = problem.demand
+    cells = np.bincount(demand.origin_owner, (demand.entrants > 0).sum(axis=(1, 2)))
+    return max(1, int(np.ceil(float(cells.max(initial=0.0)) / MOST_CELLS)))
