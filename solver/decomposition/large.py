@@ -106,8 +106,7 @@ def _first_plan(
     if start is not None and fixed is None:
         pairs.insert(0, (start.decisions, gathered(coarse, start.flows)))
     plans = [plan for decisions, known in pairs if (plan := ground.settled(decisions, known, limits)) is not None]
-    empty = not flows
-    if empty:
+    if not flows:
         for decisions in [fixed] if fixed else [no_decisions(ground.problem), *candidates]:
             plan = ground.settled(decisions, ground.nowhere(), limits)
             plans += [] if plan is None else [plan]
@@ -115,7 +114,7 @@ def _first_plan(
         raise NoPlanError("no known choice of options and flows keeps every requirement")
     if start is not None and fixed is None:
         return min(plans, key=ground.upper)
-    return min((filled(ground, plan, prices, pace, empty=empty) for plan in plans), key=ground.upper)
+    return min((filled(ground, plan, prices, pace) for plan in plans), key=ground.upper)
 
 
 def _solution(search: Search, ground: Ground, coarse: Zoned, plan: Standing, prices: Prices) -> Solution:
