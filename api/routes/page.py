@@ -86,14 +86,14 @@ def plan_block(plan_id: str, block: Block, request: Request, store: StoreDep, ca
 def case_block(case_id: str, block: Block, request: Request, store: StoreDep, caller: Caller) -> Response:
     """A block of the map of a case's base January."""
     case = _find_case(case_id, store, caller)
-    return _block(request, case.id, block, (store.cases / case.id / "map" / f"{block}.gz").read_bytes)
+    return _block(request, case.id, block, _drawn(store, case, block).read_bytes)
 
 
 @router.get("/cases/{case_id}/candidates", responses=problems(401, 403, 404), summary="Projects that may be built")
 def case_candidates(case_id: str, store: StoreDep, caller: Caller) -> list[Candidate]:
     """The candidate projects of a case, with words in place of codes."""
     case = _find_case(case_id, store, caller)
-    packed = (store.cases / case.id / "map" / f"{CANDIDATES}.gz").read_bytes()
+    packed = _drawn(store, case, CANDIDATES).read_bytes()
     return [Candidate(**row) for row in json.loads(gzip.decompress(packed))]
 
 
@@ -111,6 +111,13 @@ def _find_case(case_id: str, store: Store, caller: Principal) -> CaseRow:
         case = rows.find(session, CaseRow, case_id, caller)
         permit(caller, "read", rows.scoped(session, case))
         return case
+
+
+def _drawn(store: Store, case: CaseRow, name: str) -> Path:
+    path = store.cases / case.id / "map" / f"{name}.gz"
+    if not path.is_file():
+        raise ApiError(404, "not-found", "This case was taken in before cases had maps. Upload it again as a new version.")
+    return path
 
 
 def _block(request: Request, resource_id: str, block: str, read: Callable[[], bytes]) -> Response:
