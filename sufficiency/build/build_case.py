@@ -18,7 +18,7 @@ from sufficiency.build.case_supply import case_placements, case_pools, case_sett
 from sufficiency.build.demand_ahead import demand_ahead
 from sufficiency.build.designated_pools import by_need_group
 from sufficiency.build.gravity import Floats, residence_margins
-from sufficiency.build.partnerships import chosen_councils
+from sufficiency.build.partnerships import chosen_councils, partnership_of
 from sufficiency.build.programmes import allocated_funds, allocation_notes, council_weights, read_programme
 from sufficiency.build.residents import completed_totals, council_placements, published_totals, pupils_table
 from sufficiency.build.small_area_split import LEVELS, area_shares, areas_table
@@ -99,6 +99,7 @@ def build_case(
     say("settings and placements of the case")
     cells = _cells_of_year(pupils, academic_year(about.base_january - 1))
     councils_of_case = _councils(areas, supply, assumptions)
+    councils_of_case["partnership"] = councils_of_case["council_code"].map(partnership_of(data, partnership))
     placed = case_placements(supply, msoas, _members(data, level, codes, assumptions), cells, codes)
     pools = case_pools(supply, placed, codes, assumptions)
     settings = case_settings(supply, pools, councils_of_case)

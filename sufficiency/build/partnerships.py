@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 
@@ -35,6 +36,17 @@ def partnerships(file: Path | None = None) -> dict[str, list[str]]:
     if wrong:
         raise InputError([InputProblem(name, "no councils", '["Name"] councils = ["A", "B"]', column=key) for key in wrong])
     return {key: about["councils"] for key, about in tree.items()}
+
+
+def partnership_of(data: Path, partnership: str | None = None) -> dict[str, str]:
+    """Council code -> its partnership: of the nine, or of the file that ``partnership`` names. Unknown councils are left out."""
+    file, found, _ = (partnership or "").partition(".toml")
+    result: dict[str, str] = {}
+    for title, names in partnerships(Path(f"{file}.toml") if found else None).items():
+        for name in names:
+            with suppress(InputError):
+                result |= dict.fromkeys(resolve_councils(data, [name]), title)
+    return result
 
 
 def chosen_councils(
