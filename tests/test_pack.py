@@ -359,8 +359,13 @@ def test_a_protected_pack_shows_no_small_count(protected: Pack, plan: Plan) -> N
                 assert np.allclose(figures % 5, 0), (table.name, column.name)
     assert counted > 100
     assert any(HIDDEN in row for row in shown_rows(protected.tables["needs"]))
-    exact = plan.summary["saving_gbp"]
-    assert f"{exact:,.0f}" not in protected.text("brief.pdf")
+    text = " ".join(protected.text("brief.pdf").split())
+    assert f"{plan.summary['saving_gbp']:,.0f}" not in text
+    assert "Counts of 1 to 4 are hidden" in text
+    notes = openpyxl.load_workbook(protected.folder / "workbook.xlsx")["Notes"]
+    written = " ".join(str(cell.value) for row in notes.iter_rows() for cell in row)
+    assert "Counts of 1 to 4 are hidden" in written
+    assert all(source.sha256 not in written for source in protected.of.exact_case.sources)
 
 
 def test_the_same_plan_gives_the_same_bytes(protected: Pack, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sufficiency.case import Case
+from sufficiency.disclosure import label
 from sufficiency.outputs.pack.canvas import Picture, source_line
 from sufficiency.outputs.pack.equality import IN_PART, NO_DATA
 from sufficiency.outputs.pack.material import Material
@@ -37,7 +38,7 @@ def brief_data(of: Material, tables: Mapping[str, PackTable], pictures: Sequence
         "marks": [line for line in cautions(plan.summary, case) if line.isupper() or line.startswith("FICTIONAL")],
         "tiles": _tiles(of, plan, case, tables),
         "summary": _summary(plan, case, tables, by_name),
-        "sections": [section for section in _sections(plan, case, tables, by_name) if section["blocks"]],
+        "sections": [section for section in _sections(of, plan, case, tables, by_name) if section["blocks"]],
     }
 
 
@@ -137,7 +138,9 @@ def _not_chosen_on_paper(tables: Mapping[str, PackTable], case: Case) -> PackTab
     return without(replace(table, rows=table.rows.head(MOST_NOT_CHOSEN), note=note), "project_id", *_one_council(case))
 
 
-def _sections(plan: Plan, case: Case, tables: Mapping[str, PackTable], pictures: Mapping[str, Picture]) -> list[dict[str, Any]]:
+def _sections(
+    of: Material, plan: Plan, case: Case, tables: Mapping[str, PackTable], pictures: Mapping[str, Picture]
+) -> list[dict[str, Any]]:
     maps = [_section(picture.title, "a3", [picture_block(picture)]) for picture in pictures.values() if picture.is_map]
     charts = {
         name: [picture_block(pictures[name])] if name in pictures else [] for name in ("chart-money", "chart-needs", "chart-equality")
@@ -161,7 +164,7 @@ def _sections(plan: Plan, case: Case, tables: Mapping[str, PackTable], pictures:
         _section("Equality annex", "wide", _equality(tables_of, charts["chart-equality"])),
         _section("What was not chosen, and why", "wide", [table_block(_not_chosen_on_paper(tables, case), "")]),
         _section("Assumptions and their status", "wide", [table_block(tables["assumptions"], "")]),
-        _section("Notes and sources", "tall", _notes(plan, case)),
+        _section("Notes and sources", "tall", _notes(of)),
     ]
 
 
@@ -186,14 +189,14 @@ def _equality(tables: Mapping[str, Any], chart: list[dict[str, Any]]) -> list[di
     return [text(duty), tables["equality"], heading("What the data do not hold"), text(lacking), known, *chart]
 
 
-def _notes(plan: Plan, case: Case) -> list[dict[str, Any]]:
-    notes = list(dict.fromkeys([*plan.summary.get("notes", []), *case.notes]))
-    sources = [f"{s.publisher}: {s.title}, {s.edition} ({s.licence})" for s in case.sources]
+def _notes(of: Material) -> list[dict[str, Any]]:
+    sources = [f"{s.publisher}: {s.title}, {s.edition} ({s.licence})" for s in of.case.sources]
     return [
-        bullets(notes) if notes else text("None."),
+        bullets(of.notes) if of.notes else text("None."),
         heading("Sources"),
         bullets(sources) if sources else text("The user's own tables."),
-        text(source_line(case)),
+        text(source_line(of.case)),
+        text(label(of.case)),
     ]
 
 

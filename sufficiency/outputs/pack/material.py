@@ -13,7 +13,7 @@ from typing import Any, Final
 import pandas as pd
 
 from sufficiency.case import Case
-from sufficiency.disclosure import Shown, count_totals, shown_by_variant, shown_case, shown_plan
+from sufficiency.disclosure import Shown, count_totals, shown_by_variant, shown_case, shown_plan, shown_text
 from sufficiency.outputs.pack.scope import Scope, scoped
 from sufficiency.plan import Plan
 from sufficiency.terms import INDEPENDENT_KINDS
@@ -74,6 +74,11 @@ class Material:
     def last(self) -> str:
         """The last planning year."""
         return self.case.academic_years[-1]
+
+    @property
+    def notes(self) -> list[str]:
+        """What was derived and how, each note once, with numbers of pupils as they may be shown."""
+        return list(dict.fromkeys([*self.plan.summary.get("notes", []), *(shown_text(note, self.case) for note in self.case.notes)]))
 
     @property
     def where(self) -> str:

@@ -16,6 +16,7 @@ import xlsxwriter  # type: ignore[import-untyped]
 from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell  # type: ignore[import-untyped]
 
 from sufficiency.case import Case
+from sufficiency.disclosure import label
 from sufficiency.outputs.pack.canvas import source_line
 from sufficiency.outputs.pack.material import Material
 from sufficiency.outputs.pack.table import EXCEL_FORMS, HIDDEN, Column, PackTable
@@ -74,7 +75,7 @@ def write_workbook(of: Material, tables: Mapping[str, PackTable], path: Path) ->
     for table in tables.values():
         _sheet(book, table, styles)
     _checks(book, tables, styles)
-    _notes(book, plan, case, styles)
+    _notes(book, of, styles)
     book.close()
 
 
@@ -200,24 +201,30 @@ def _foot(table: PackTable, column: str) -> str | None:
     return f"'{sheet_name(table)}'!{xl_rowcol_to_cell(HEADING_ROW + len(table.rows) + 1, place)}"
 
 
-def _notes(book: Any, plan: Plan, case: Case, styles: dict[str, Any]) -> None:
+def _notes(book: Any, of: Material, styles: dict[str, Any]) -> None:
+    plan, case = of.plan, of.case
     sheet = book.add_worksheet("Notes")
     sheet.set_column(0, 0, 28)
     sheet.set_column(1, 1, 130)
     sheet.write_string(0, 0, "Notes, provenance and signs", styles["title"])
-    of = plan.summary
+    summary = plan.summary
+    open_case = case.disclosure == "open"
     lines = [
         ("Signs", f"{HIDDEN}: kept confidential. An empty text cell: does not apply."),
         ("Figures", "Cells hold the plan's figures; formats round what is seen. Pupil numbers are modelled and need not be whole."),
+        ("What is shown", label(case)),
         ("Prices", f"{case.price_base} prices; present values where said"),
-        ("Scenario of demand", str(of.get("scenario", "central"))),
-        ("How good the plan is", verdict(of)),
-        *(("Caution", line) for line in cautions(of, case)),
-        *(("Note", note) for note in dict.fromkeys([*of.get("notes", []), *case.notes])),
-        *(("Source", f"{s.publisher}: {s.title}, {s.edition} ({s.licence}), sha256 {s.sha256}") for s in case.sources),
-        *((f"Input {name}", f"sha256 {digest}") for name, digest in of.get("inputs", {}).items()),
+        ("Scenario of demand", str(summary.get("scenario", "central"))),
+        ("How good the plan is", verdict(summary)),
+        *(("Caution", line) for line in cautions(summary, case)),
+        *(("Note", note) for note in of.notes),
+        *(
+            ("Source", f"{s.publisher}: {s.title}, {s.edition} ({s.licence}){f', sha256 {s.sha256}' if open_case else ''}")
+            for s in case.sources
+        ),
+        *((f"Input {name}", f"sha256 {digest}") for name, digest in summary.get("inputs", {}).items()),
         ("Attribution", source_line(case)),
-        ("Made with", f"sufficiency {of['version']}"),
+        ("Made with", f"sufficiency {summary['version']}"),
     ]
     for row, (what, line) in enumerate(lines, start=2):
         sheet.write_string(row, 0, what, styles["text"])
