@@ -157,14 +157,18 @@ def _limits(facts: Expected, world: World) -> Iterator[Breach]:
 def _ledger(facts: Expected, world: World) -> Iterator[Breach]:
     """A61: pupils placed in another council, and what follows them."""
     kind = facts.pools.kind[world.pool]
-    located = ~of_kind(kind, UNLOCATED)
-    home, standing = facts.councils[facts.area_council[world.area]], facts.standing[facts.pools.council[world.pool]]
-    abroad = located & (home.to_numpy() != standing.to_numpy())
-    sector = np.where(of_kind(kind, STATE), "state", "independent")
-    due: dict[tuple[str, ...], float] = defaultdict(float)
-    for g in np.flatnonzero(abroad):
-        for t, year in enumerate(facts.years):
-            due[home[int(g)], standing[int(g)], sector[g], year] += world.pupils[g, t]
+    rows = np.flatnonzero(~of_kind(kind, UNLOCATED))
+    home, standing = facts.area_council[world.area[rows]], facts.pools.council[world.pool[rows]]
+    state = of_kind(kind[rows], STATE)
+    shape = (len(facts.councils), len(facts.standing), 2)
+    sums = np.stack([add_up(shape, (home, standing, state.astype(np.int64)), column) for column in world.pupils[rows].T], axis=-1)
+    due: dict[tuple[str, ...], float] = {}
+    for owner, council in enumerate(facts.councils):
+        for place, there in enumerate(facts.standing):
+            for sector, name in enumerate(("independent", "state")):
+                for t, year in enumerate(facts.years):
+                    if council != there and sums[owner, place, sector, t] > 0:
+                        due[council, there, name, year] = float(sums[owner, place, sector, t])
     rate = facts.figures.number("revenue.import_export_adjustment")
     stated = {row[:4]: row[4:] for row in world.tables.ledger.itertuples(index=False, name=None)}
     for key in sorted({*stated, *due}):

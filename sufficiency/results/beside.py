@@ -114,20 +114,27 @@ def _link_minutes(formulation: Formulation, stays: Stays) -> Floats:
 
 def ledger_table(formulation: Formulation, stays: Stays) -> pd.DataFrame:
     """Pupils placed in another council than their own."""
-    case, pools = formulation.case, formulation.pools
-    placed = stays.pool < len(pools)
-    home = formulation.demand.areas["council_code"].to_numpy()[stays.area[placed]]
-    where = pools.iloc[stays.pool[placed]]
-    abroad = (where["council_code"].to_numpy() != home) & ~where["kind"].str.startswith("unlocated").to_numpy()
-    sector = np.where(where["kind"].isin(STATE_KINDS), "state", "independent")
-    keys = pd.DataFrame({"home_council": home, "provider_council": where["council_code"].to_numpy(), "sector": sector})[abroad]
-    pupils = pd.DataFrame(stays.pupils[placed][abroad], columns=list(case.academic_years))
-    table = pd.concat([keys.reset_index(drop=True), pupils], axis=1).melt([*keys.columns], var_name="academic_year", value_name="pupils")
-    sums = table.groupby([*keys.columns, "academic_year"], as_index=False)["pupils"].sum()
-    sums = sums[sums["pupils"] > 1e-9]
+    case, pools, problem = formulation.case, formulation.pools, formulation.problem
+    standing = pd.Index(pools["council_code"].unique())
+    where, state = standing.get_indexer(pd.Index(pools["council_code"])), pools["kind"].isin(STATE_KINDS).to_numpy()
+    located = np.append(~pools["kind"].str.startswith("unlocated").to_numpy(), [False])[stays.pool]
+    rows = np.nonzero(located)[0]
+    pool, home = stays.pool[rows], problem.demand.origin_owner[stays.area[rows]]
+    pupils = np.zeros((len(problem.owners), len(standing), 2, len(case.academic_years)))
+    np.add.at(pupils, (home, where[pool], np.where(state[pool], 0, 1)), stays.pupils[rows])
+    pupils[pd.Index(problem.owners).to_numpy()[:, None] == standing.to_numpy()[None, :]] = 0.0
+    h, p, sector, t = np.nonzero(pupils > 1e-9)
+    found = pupils[h, p, sector, t]
     rate = case.assumptions.number("revenue.import_export_adjustment")
-    ledger: pd.DataFrame = sums.assign(adjustment_gbp=np.where(sums["sector"] == "state", rate * sums["pupils"], 0.0))
-    return ledger
+    table = {
+        "home_council": np.array(problem.owners, object)[h],
+        "provider_council": standing.to_numpy()[p],
+        "sector": np.array(["state", "independent"], object)[sector],
+        "academic_year": np.array(case.academic_years, object)[t],
+        "pupils": found,
+        "adjustment_gbp": np.where(sector == 0, rate * found, 0.0),
+    }
+    return pd.DataFrame(table) if len(h) else frame("ledger", [])
 
 
 def block_table(formulation: Formulation, stays: Stays, latent: Floats) -> pd.DataFrame:
