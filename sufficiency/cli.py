@@ -106,11 +106,16 @@ def plan(
     exact: Annotated[
         bool, typer.Option("--exact", help="Protected case: keep all figures in OUT/exact, for audit and further planning; must not leave.")
     ] = False,
+    check_with: Annotated[
+        str | None, typer.Option(help="ortools: have plan and bound checked by another solver; exit 1 when it disagrees.")
+    ] = None,
+    base: Annotated[Path | None, typer.Option(help="Folder of an earlier plan to start from: a small change is then planned fast.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep all projects of the earlier plan and add to them (monotone).")] = False,
 ) -> None:
     """Plan a case: which projects, where, for whom, when; audited and drawn on a map. Ctrl-C keeps the best plan so far."""
     from sufficiency.audit import audit_plan, without_figures, write_audit
     from sufficiency.case import case_hashes, load_case
-    from sufficiency.outputs.folder import exact_copy, write_plan
+    from sufficiency.outputs.folder import exact_copy, read_exact_plan, write_plan
     from sufficiency.outputs.map_page import PageNotBuiltError
     from sufficiency.outputs.summary import summary_text
     from sufficiency.request import PlanRequest, checked_request, read_request
@@ -124,6 +129,7 @@ def plan(
         "backend": backend,
         "seed": seed,
         "sensitivity": sensitivity,
+        "check_with": check_with,
     }
     given = {name: value for name, value in given.items() if value is not None}
     checked_request(given, "command line")
@@ -133,8 +139,19 @@ def plan(
     errors = report_case(case).errors
     if errors:
         raise InputError(errors)
+    if keep and base is None:
+        raise InputError([InputProblem("command line", "--keep needs an earlier plan", "Name its folder: --base out/plan")])
+    earlier = None if base is None else read_exact_plan(base)
     with _stoppable() as interrupted:
-        found = plan_case(case, asked, inputs=case_hashes(case_folder), progress=_say, interrupted=interrupted)
+        found = plan_case(
+            case,
+            asked,
+            inputs=case_hashes(case_folder),
+            progress=_say,
+            interrupted=interrupted,
+            base=earlier,
+            use_base="keep" if keep else "start",
+        )
     planned, no_map = asked.applied_to(case), None
     try:
         write_plan(found, planned, out, _say, exact=exact)
@@ -153,8 +170,65 @@ def plan(
             typer.echo(f"AUDIT {breach.code} {breach.where}: {breach.message}", err=True)
     if no_map:
         typer.echo(f"error: {no_map}", err=True)
-    if no_map or not report.passed:
+    disagrees = found.summary.get("check", {}).get("agrees") is False
+    if no_map or disagrees or not report.passed:
         raise typer.Exit(1)
+
+
+@app.command()
+def robust(
+    case_folder: Annotated[Path, typer.Argument(metavar="CASE", help="Case folder.")],
+    scenario: Annotated[list[str], typer.Option(help="Demand scenario and its probability, e.g. --scenario central=0.6; repeat.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("out/robust"),
+    risk: Annotated[str, typer.Option(help="What is made least: expected, cvar (mean of worst) or regret.")] = "expected",
+    tail: Annotated[float, typer.Option(min=0.01, max=1.0, help="cvar: share of the worst futures that counts.")] = 0.2,
+    request: Annotated[Path | None, typer.Option(help="TOML file with settings, as for plan.")] = None,
+) -> None:
+    """One set of projects for several demand scenarios, and which of them every scenario would build anyway."""
+    from sufficiency.analysis.commands import run_robust
+    from sufficiency.request import PlanRequest, read_request
+
+    try:
+        scenarios = {name: float(share) for name, share in (text.split("=", 1) for text in scenario)}
+    except ValueError as error:
+        remedy = "E.g. --scenario central=0.6 --scenario low=0.2 --scenario high=0.2"
+        raise InputError([InputProblem("command line", "a scenario is not NAME=PROBABILITY", remedy, value=" ".join(scenario))]) from error
+    if risk not in {"expected", "cvar", "regret"}:
+        raise InputError([InputProblem("command line", "no such risk", "One of expected, cvar, regret.", column="risk", value=risk)])
+    typer.echo(run_robust(case_folder, read_request(request) if request else PlanRequest(), scenarios, risk, tail, out, _say))
+
+
+@app.command()
+def frontier(
+    case_folder: Annotated[Path, typer.Argument(metavar="CASE", help="Case folder.")],
+    over: Annotated[str, typer.Option(help="What is limited ever more tightly: travel, independent or unmet.")] = "travel",
+    points: Annotated[int, typer.Option(min=2, max=20, help="Plans to make.")] = 5,
+    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("out/frontier"),
+    request: Annotated[Path | None, typer.Option(help="TOML file with settings, as for plan.")] = None,
+) -> None:
+    """The cheapest plan for every limit on travel, independent placements or unmet need: a table and a chart to choose from."""
+    from sufficiency.analysis.commands import run_frontier
+    from sufficiency.request import PlanRequest, read_request
+
+    if over not in {"travel", "independent", "unmet"}:
+        raise InputError([InputProblem("command line", "can't be limited", "travel, independent or unmet.", column="over", value=over)])
+    typer.echo(run_frontier(case_folder, read_request(request) if request else PlanRequest(), over, points, out, _say))
+
+
+@app.command()
+def explain(
+    case_folder: Annotated[Path, typer.Argument(metavar="CASE", help="Case folder.")],
+    plan_folder: Annotated[Path, typer.Argument(metavar="PLAN", help="Plan folder.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("out/explain"),
+    extra: Annotated[float, typer.Option(min=1.0, help="More capital whose worth is asked for, GBP.")] = 1_000_000.0,
+    year: Annotated[str | None, typer.Option(help="Financial year in which it comes; without it the programme's first.")] = None,
+    within: Annotated[float, typer.Option(min=0.0, help="Alternatives within this share of the plan's cost.")] = 0.01,
+    most: Annotated[int, typer.Option(min=0, help="How many projects to leave out in turn.")] = 5,
+) -> None:
+    """What another million would buy, what was not chosen and why, who is without a place and why, and plans nearly as good."""
+    from sufficiency.analysis.commands import run_explain
+
+    typer.echo(run_explain(case_folder, plan_folder, out, extra, year, within, most, _say))
 
 
 @app.command()
