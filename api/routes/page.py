@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
 from fastapi import Path as InPath
@@ -59,7 +61,7 @@ def home(settings: SettingsDep) -> Response:
     """The page; a plain sentence when it has not been built."""
     if not (DIST / "index.html").is_file():
         return Response(NOT_BUILT, status_code=503, media_type="text/plain; charset=utf-8")
-    text = (DIST / "index.html").read_text(encoding="utf-8").replace("BASE_MAP_URL", settings.base_map_url)
+    text = (DIST / "index.html").read_text(encoding="utf-8").replace("BASE_MAP_URL", escape(settings.base_map_url))
     return Response(text, media_type="text/html; charset=utf-8", headers=_page_headers(settings.base_map_url))
 
 
@@ -98,7 +100,8 @@ def case_candidates(case_id: str, store: StoreDep, caller: Caller) -> list[Candi
 
 
 def _page_headers(base_map_url: str) -> dict[str, str]:
-    tiles = " " + base_map_url.partition("{")[0].split("/", 3)[0] + "//" + base_map_url.split("/", 3)[2] if base_map_url else ""
+    server = urlsplit(base_map_url)
+    tiles = f" {server.scheme}://{server.netloc}" if base_map_url else ""
     policy = (
         f"default-src 'self'; img-src 'self' data: blob:{tiles}; connect-src 'self'{tiles}; worker-src 'self' blob:; "
         "style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
