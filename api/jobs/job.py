@@ -54,7 +54,7 @@ class Job:
         self._out = store.work / f"{run.id}-{run.attempt}" / "plan"
         self._out.parent.mkdir(exist_ok=True)
         self._began = self._beat = time.monotonic()
-        self._cancelled_at: float | None = None
+        self._asked_to_stop, self._heard = False, self._began
         self._news: dict[str, Any] = {}
         self._last: dict[str, Any] | None = None
         self._plan_id = new_id("plan")
@@ -83,12 +83,14 @@ class Job:
             "case": str(self._store.cases / self._run.case_id),
             "out": str(self._out),
             "settings": self._request.settings,
+            "question": self._request.changes.get("question"),
             "use_base": self._request.changes.get("use", "start"),
             "base_plan": str(self._store.plans / base) if base else None,
         }
 
     def _hear(self) -> None:
         for message in self._doing.messages():
+            self._heard = time.monotonic()
             if message["what"] == "progress":
                 self._news |= {name: message[name] for name in TOLD if name in message}
             else:
@@ -99,12 +101,12 @@ class Job:
         seconds = self._settings.limits.run_seconds
         if time.monotonic() - self._began > seconds:
             self._ask_to_stop()
-        if self._cancelled_at is not None and time.monotonic() - self._cancelled_at > self._settings.cancel_grace_s:
-            self._doing.kill("time", f"It did not stop within {self._settings.cancel_grace_s:,.0f} seconds of being asked to.")
+        if self._asked_to_stop and time.monotonic() - self._heard > self._settings.cancel_grace_s:
+            self._doing.kill("time", f"It was asked to stop and has told nothing for {self._settings.cancel_grace_s:,.0f} seconds.")
 
     def _ask_to_stop(self) -> None:
-        if self._cancelled_at is None:
-            self._cancelled_at = time.monotonic()
+        if not self._asked_to_stop:
+            self._asked_to_stop, self._heard = True, time.monotonic()
             self._doing.cancel()
 
     def _renew(self) -> None:
@@ -122,6 +124,8 @@ class Job:
         if last.get("reason") == "lost":
             with self._store.write() as session:
                 runs.lose(session, self._settings.attempts, held=self.claim)
+        elif "answered" in last.get("result", {}):
+            self._end_with_answer()
         elif "result" in last:
             self._end_with_plan(bool(last["result"]["audit_passed"]))
         else:
@@ -142,6 +146,17 @@ class Job:
         if not ended:
             cases.discard(folder)
         log.info("run ended", run=self._run.id, state="cancelled" if asked else "finished", kept=ended)
+
+    def _end_with_answer(self) -> None:
+        """Tables beside the plan that was asked about; one that has gone meanwhile needs none."""
+        plan_id = str(self._request.base_plan_id)
+        with self._store.write() as session:
+            if self._out.exists() and session.get(PlanRow, plan_id) is not None:
+                self._store.answers(plan_id).mkdir(exist_ok=True)
+                move_in(self._out, self._store.answers(plan_id) / self._run.id)
+            asked = session.get_one(RunRow, self._run.id).cancel_asked_at is not None
+            runs.end(session, self.claim, "cancelled" if asked else "finished")
+        log.info("question answered", run=self._run.id)
 
     def _end_without_plan(self, last: dict[str, Any]) -> None:
         problems = last.get("problems")
