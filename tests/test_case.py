@@ -145,3 +145,16 @@ def test_a_case_without_planning_years(folder: Path) -> None:
 def test_totals_are_there_for_other_programs(folder: Path) -> None:
     summary = json.loads((folder / "case.json").read_text())
     assert summary["totals"]["N1"]["ehc_plans"] == summary["completed"]["N1"]["ehc_plans"] == 120
+
+
+def test_a_folder_written_before_the_whole_programme_still_loads(folder: Path) -> None:
+    """Columns with a default, and those that may be left out, are absent; so are the optional tables."""
+    for name in ("projects", "funds", "councils", "suitability"):
+        declared = SCHEMAS[name].to_schema().columns
+        old = pd.read_csv(folder / f"{name}.csv")
+        old.drop(columns=[column for column in old if declared[column].metadata["optional"]]).to_csv(folder / f"{name}.csv", index=False)
+    assert not any((folder / f"{name}.csv").exists() for name in OPTIONAL)
+    loaded, now = load_case(folder), hand_case()
+    assert loaded.projects["ramp_up"].tolist() == ["1"] * len(now.projects)
+    assert loaded.funds["kind"].tolist() == ["grant"] * len(now.funds)
+    assert [name for name, table in loaded.tables.items() if list(table.columns) != list(now.tables[name].columns)] == []
