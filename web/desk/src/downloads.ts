@@ -19,7 +19,7 @@ interface FileBody {
 export function downloads(plan: PlanBody, data: PlanData): HTMLElement {
   const box = element("div", {}, paragraph("Loading the list."));
   void Promise.all([get<FileBody[]>(`plans/${plan.id}/files`), get<TableBody[]>(`plans/${plan.id}/tables`)]).then(([files, tables]) => {
-    const whole = files.map(({ name, description, size_bytes }) => [file(`v1/plans/${plan.id}/files/${name}`, `${plan.id}-${name}`, name), `${description}. ${(size_bytes / 1e6).toFixed(1)} MB.`]);
+    const whole = files.map(({ name, description, size_bytes }) => [file(`v1/plans/${plan.id}/files/${name}`, `${plan.id}-${name}`, name), `${description}. ${size_bytes < 1e5 ? `${Math.ceil(size_bytes / 1e3)} kB` : `${(size_bytes / 1e6).toFixed(1)} MB`}.`]);
     const rows = tables.map(({ name, description }) => [file(`v1/plans/${plan.id}/tables/${name}?format=csv`, `${plan.id}-${name}.csv`, `${name}.csv`), description]);
     box.replaceChildren(
       table("Map, layers and headline", ["File", "What is in it"], whole, [1]),

@@ -18,7 +18,8 @@ export function gapChart(steps: Step[]): HTMLElement {
   const known = steps.filter(({ incumbent, bound }) => incumbent !== null || bound !== null);
   if (known.length < 2) return box;
   const values = known.flatMap(({ incumbent, bound }) => [incumbent, bound]).filter((value): value is number => value !== null);
-  const scale = axes(SIZE, [known[0].seconds, known.at(-1)!.seconds], [Math.min(...values), Math.max(...values)]);
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const scale = axes(SIZE, [known[0].seconds, known.at(-1)!.seconds], [low - 0.1 * (high - low), high + 0.1 * (high - low)]);
   const path = (key: "incumbent" | "bound") => known.filter((step) => step[key] !== null).map((step) => scale.at(step.seconds, step[key]!));
   const incumbents = path("incumbent");
   const bounds = path("bound");
@@ -30,7 +31,7 @@ export function gapChart(steps: Step[]): HTMLElement {
       line(incumbents, "best"),
       line(bounds, "bound"),
       ...(incumbents.length ? [text(incumbents.at(-1)!, "best plan", "end", -8)] : []),
-      ...(bounds.length ? [text(bounds.at(-1)!, "least possible", "end", 18)] : []),
+      ...(bounds.length ? [text(bounds.at(-1)!, "least possible", "end", -8)] : []),
     ),
     expander(
       "The chart as a table",

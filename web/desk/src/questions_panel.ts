@@ -5,7 +5,7 @@ import type { RunBody } from "./resources";
 import { post, rows } from "./service";
 import { go } from "./state";
 import { bullets, button, element, field, heading, hint, paragraph, select, table } from "./ui";
-import { pounds, whole } from "./words";
+import { pounds, poundsEach, whole } from "./words";
 
 interface PlacesRow {
   academic_year: string;
@@ -63,7 +63,7 @@ async function whyHere(page: PlanPage, id: string): Promise<HTMLElement[]> {
   return [
     heading(3, `Why ${project.name}?`),
     bullets([
-      `It opens ${whole(project.places)} places for ${pounds(project.capital_gbp)}: ${pounds(project.capital_gbp / Math.max(project.places, 1))} a place, against ${pounds(page.plan.summary.capital_gbp / Math.max(page.plan.summary.new_places, 1))} on average in this plan.`,
+      `It opens ${whole(project.places)} places for ${pounds(project.capital_gbp)}: ${poundsEach(project.capital_gbp / Math.max(project.places, 1))} a place, against ${poundsEach(page.plan.summary.capital_gbp / Math.max(page.plan.summary.new_places, 1))} on average in this plan.`,
       `In the last year it serves ${whole(pupils)} pupils from ${areas} areas.`,
     ]),
     table("Use of its places, pupils", ["Year", "Places", "Pupils of the placed demand", "Drawn from mainstream"], used.map((row) => [row.academic_year, whole(row.places), whole(row.pupils), whole(row.latent_pupils)])),
@@ -80,7 +80,7 @@ async function whyNot(page: PlanPage, id: string): Promise<HTMLElement[]> {
   return [
     heading(3, `Why not ${candidate.name}?`),
     bullets([
-      `At its full size a place costs ${pounds(perPlace)}, against ${pounds(page.plan.summary.capital_gbp / Math.max(page.plan.summary.new_places, 1))} on average in this plan.`,
+      `At its full size a place costs ${poundsEach(perPlace)}, against ${poundsEach(page.plan.summary.capital_gbp / Math.max(page.plan.summary.new_places, 1))} on average in this plan.`,
       ...(nearby.length ? [`At the same setting the plan builds ${nearby.map(({ name }) => name).join(", ")}.`] : []),
       ...(page.decision(id) === "forbidden" ? ["It was ruled out beforehand."] : []),
     ]),

@@ -9,6 +9,9 @@ export function pounds(gbp: number): string {
 
 export const whole = (value: number): string => Math.round(value).toLocaleString("en-GB");
 
+/** GBP to the nearest hundred: for what a single place costs. */
+export const poundsEach = (gbp: number): string => `£${(Math.round(gbp / 100) * 100).toLocaleString("en-GB")}`;
+
 export const percent = (share: number): string => `${(100 * share).toFixed(Math.abs(share) < 0.0995 ? 1 : 0)} %`;
 
 /** A difference with its sign. */

@@ -1,6 +1,6 @@
 // The map: areas shaded by a figure, council outlines, settings, projects and flows. It knows what to draw, not why.
 
-import { LngLatBounds, Map as LibreMap, NavigationControl, ScaleControl, setWorkerUrl, type ExpressionSpecification, type FilterSpecification, type GeoJSONSource, type StyleSpecification } from "maplibre-gl";
+import { LngLatBounds, Map as LibreMap, NavigationControl, ScaleControl, setWorkerUrl, type ExpressionSpecification, type FilterSpecification, type GeoJSONSource, type StyleSpecification, type VariableAnchorOffsetCollectionSpecification } from "maplibre-gl";
 import { breaks, classOf, shade } from "./classes";
 import type { PlanData } from "./data";
 import { arrange } from "./pins";
@@ -23,6 +23,9 @@ const CLOSEST_ZOOM = 17;
 const EDGE_PX = 24;
 
 type Bounds = [west: number, south: number, east: number, north: number];
+
+/** Where a council's name may stand when pins are in its way, nearest first: side of the text and its distance, em. */
+const NAME_PLACES = ["center", [0, 0], ...[1.5, 3.5, 6].flatMap((far) => ["top", [0, far], "bottom", [0, -far], "left", [far, 0], "right", [-far, 0]])] as VariableAnchorOffsetCollectionSpecification;
 
 const NOTHING: FilterSpecification = ["==", ["id"], -1];
 
@@ -125,8 +128,7 @@ export class PlanMap {
         "text-font": ["Arial"],
         "text-size": 15,
         "text-padding": 4,
-        "text-variable-anchor": ["center", "top", "bottom", "left", "right", "top-left", "top-right", "bottom-left", "bottom-right"],
-        "text-radial-offset": 1.5,
+        "text-variable-anchor-offset": NAME_PLACES,
       },
       paint: { "text-color": DARK, "text-halo-color": "#ffffff", "text-halo-width": 2 },
     });
