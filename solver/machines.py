@@ -25,13 +25,11 @@ LEAST_TASKS = 2
 def machines(*, workers: int = 2, memory: str = "2GB", scheduler: str | None = None) -> Iterator[Run]:
     """``workers`` local processes of at most ``memory`` each, or the workers of a ``scheduler`` (``tcp://host:8786``)."""
     if scheduler is not None:
-        with Client(scheduler) as client:
+        with Client(scheduler) as client:  # type: ignore[no-untyped-call]
             yield _Dask(client)
         return
-    with (
-        LocalCluster(n_workers=workers, threads_per_worker=1, memory_limit=memory, processes=True, dashboard_address=None) as cluster,
-        Client(cluster) as client,
-    ):
+    local = {"n_workers": workers, "threads_per_worker": 1, "memory_limit": memory, "processes": True, "dashboard_address": None}
+    with LocalCluster(**local) as cluster, Client(cluster) as client:  # type: ignore[no-untyped-call]
         yield _Dask(client)
 
 
@@ -46,5 +44,5 @@ class _Dask:
         if len(tasks) < LEAST_TASKS:
             return [solve_task(task) for task in tasks]
         futures = self.client.map(solve_task, tasks, retries=RETRIES, pure=False)
-        found: list[ModelSolution] = self.client.gather(futures)
+        found: list[ModelSolution] = self.client.gather(futures)  # type: ignore[no-untyped-call]
         return found

@@ -71,7 +71,7 @@ def test_every_csv_keeps_the_rules_of_its_csvw_metadata(written: Path) -> None:
     """Headings match the titles, cells match datatype, format, minimum and required, and primary keys are unique."""
     kinds = {"number": float, "integer": int, "string": str, "boolean": lambda cell: {"true": True, "false": False}[cell]}
     files = sorted(written.rglob("*.csv"))
-    assert len(files) == len(PLAN_SCHEMAS) * len(SUBFOLDERS)
+    assert len(files) == len(PLAN_SCHEMAS) * len(SUBFOLDERS) - 2  # placements of the two other worlds are Parquet
     for path in files:
         about = json.loads(path.with_name(f"{path.name}-metadata.json").read_text(encoding="utf-8"))
         assert about["@context"][0] == "http://www.w3.org/ns/csvw"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 
 import numpy as np
 from distributed import Client, LocalCluster
@@ -47,9 +46,10 @@ def test_workers_and_one_process_find_the_same() -> None:
 def test_a_killed_worker_costs_its_task_not_the_run() -> None:
     tasks = _tasks()
     here = [found.objective for found in run_here(tasks)]
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster, Client(cluster) as client:
+    local = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    with LocalCluster(**local) as cluster, Client(cluster) as client:  # type: ignore[no-untyped-call]
         victim = next(iter(client.run(os.getpid).values()))
-        threading.Thread(target=lambda: (time.sleep(0.5), os.kill(victim, signal.SIGKILL)), daemon=True).start()
+        threading.Timer(0.5, os.kill, (victim, signal.SIGKILL)).start()
         with machines(scheduler=cluster.scheduler_address) as run:
             there = [found.objective for _ in range(4) for found in run(tasks)]
         assert victim not in client.run(os.getpid).values()

@@ -58,7 +58,7 @@ def decompose_large(
     plan = _first_plan(ground, coarse, search, prices, pace, known_flows, candidates, fixed, start)
     if fixed is None:
         plan = improved(ground, plan, prices, pace, enough=lambda upper: upper - search.lower <= budget.gap * abs(upper))
-    solution = _solution(search, ground, coarse, plan, prices)
+    solution = _solution(search, ground, coarse, plan, prices, free=fixed is None)
     search.upper = solution.upper * MONEY
     search.note("flows")
     return finished(search, solution)
@@ -117,7 +117,7 @@ def _first_plan(
     return min((filled(ground, plan, prices, pace) for plan in plans), key=ground.upper)
 
 
-def _solution(search: Search, ground: Ground, coarse: Zoned, plan: Standing, prices: Prices) -> Solution:
+def _solution(search: Search, ground: Ground, coarse: Zoned, plan: Standing, prices: Prices, *, free: bool) -> Solution:
     """The plan on the problem's own arcs. RuntimeError when it breaks a row: a plan is never taken on trust."""
     breach = ground.breach(plan)
     if breach > ROW_DUST:
@@ -133,7 +133,7 @@ def _solution(search: Search, ground: Ground, coarse: Zoned, plan: Standing, pri
         flows=flows,
         beside=beside_flows(ground.core, plan.x),
         capacity_price=np.maximum(0.0, prices.capacity),
-        prices=prices,
+        prices=prices if free else None,
     )
 
 

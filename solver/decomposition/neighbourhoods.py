@@ -22,7 +22,7 @@ from solver.problem import Bools, Floats, Ints
 
 FILL_ARCS, IMPROVE_ARCS = 10, 6
 """Arcs that a part looks at for each cell: with few, cells wait though there are places elsewhere."""
-LEAST_SWEEP_GAIN = 1e-3
+LEAST_SWEEP_GAIN = 2e-4
 """Share of the cost below which another round of filling is not worth its time."""
 PART_SECONDS, FILL_SECONDS, PART_GAP = 30.0, 300.0, 1e-4
 CLUSTER_CELLS = 30_000

@@ -171,7 +171,7 @@ class Part:
         self.columns = np.nonzero(free)[0]
         held = ground.arrays.matrix @ np.where(free, 0.0, plan.x) + plan.use - self.in_rows @ self.amount
         beside = ground.arrays.matrix[:, self.columns]
-        self.rows = np.union1d(beside.indices, self.in_rows.indices)
+        self.rows: Ints = np.union1d(beside.indices, self.in_rows.indices).astype(np.int64)
         core, rows, count = ground.arrays, self.rows, len(self.arcs.origin)
         # a row that stands broken by a hair must not make the part infeasible
         stands = (ground.by_row[rows] @ plan.x + plan.use[rows]) - held[rows]

@@ -12,6 +12,7 @@ from typing import Any, Final
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
+import pyarrow.parquet as arrow_parquet
 
 from sufficiency.case import Case
 from sufficiency.disclosure import hideable_columns, label
@@ -28,21 +29,33 @@ WRITTEN: Final = {**PLAN_SCHEMAS, **REPORT_SCHEMAS}
 CSVW_TYPES: Final = {"float64": "number", "int64": "integer", "bool": "boolean", "str": "string"}
 
 
-def write_table(table: pd.DataFrame, name: str, folder: Path, case: Case, *, exact: bool = False) -> None:
-    """Write ``<name>.csv`` and ``<name>.csv-metadata.json``. Raises ValueError when the columns are not those of the schema."""
+def write_table(table: pd.DataFrame, name: str, folder: Path, case: Case, *, exact: bool = False, parquet: bool = False) -> None:
+    """Write ``<name>.csv`` and ``<name>.csv-metadata.json``, or ``<name>.parquet``.
+
+    Raises ValueError when the columns are not those of the schema.
+    """
     columns = arrow_columns(WRITTEN[name])
     if list(table.columns) != list(columns):
         raise ValueError(f"columns of {name} are {list(table.columns)}, the schema has {list(columns)}")
     rows = pa.Table.from_pandas(table, schema=pa.schema(list(columns.items())), preserve_index=False)
+    if parquet:
+        arrow_parquet.write_table(rows, folder / f"{name}.parquet", compression="zstd")
+        return
     arrow_csv.write_csv(rows, folder / f"{name}.csv")
     text = json.dumps(table_metadata(name, case, exact=exact), indent=1, ensure_ascii=False)
     (folder / f"{name}.csv-metadata.json").write_text(text, encoding="utf-8")
 
 
 def read_plan_table(name: str, folder: Path) -> pd.DataFrame:
-    """Read ``<name>.csv`` in the types of its schema. Raises InputError when it is missing or is another table."""
+    """Read ``<name>.csv`` or ``<name>.parquet`` in the types of its schema. Raises InputError when it is missing or is another table."""
     path, columns = folder / f"{name}.csv", arrow_columns(PLAN_SCHEMAS[name])
     remedy = "Write the plan again with `sufficiency plan`."
+    if (packed := folder / f"{name}.parquet").is_file():
+        try:
+            read: pd.DataFrame = arrow_parquet.read_table(packed, columns=list(columns)).to_pandas()
+        except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+            raise InputError([InputProblem(str(packed), f"can't be read: {error}", remedy)]) from error
+        return read
     if not path.is_file():
         raise InputError([InputProblem(str(path), "file is missing", remedy)])
     options = arrow_csv.ConvertOptions(column_types=columns, include_columns=list(columns), strings_can_be_null=False, null_values=[""])

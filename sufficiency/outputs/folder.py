@@ -32,6 +32,8 @@ from sufficiency.plan import Plan, PlanTables
 from sufficiency.tables.plan_schemas import PLAN_SCHEMAS
 from sufficiency.tables.problems import InputError, InputProblem
 
+PACKED: Final = frozenset({"placements"})
+"""Tables that the other worlds hold as Parquet: large, and seldom opened by people."""
 SUBFOLDERS: Final = {"plan": ".", "counterfactual": "counterfactual", "rule": "rule"}
 
 
@@ -106,7 +108,8 @@ def _write_tables(plan: Plan, case: Case, folder: Path, *, exact: bool) -> None:
     for variant, subfolder in SUBFOLDERS.items():
         (folder / subfolder).mkdir(exist_ok=True)
         for name in PLAN_SCHEMAS:
-            write_table(getattr(getattr(plan, variant), name), name, folder / subfolder, case, exact=exact)
+            packed = variant != "plan" and name in PACKED
+            write_table(getattr(getattr(plan, variant), name), name, folder / subfolder, case, exact=exact, parquet=packed)
 
 
 def read_plan(folder: Path) -> Plan:
