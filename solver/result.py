@@ -98,6 +98,9 @@ class Solution:
     prices: Prices | None = None
     """Prices of the bound, from which a changed problem is solved sooner; None when it was solved in one model."""
 
+    proof: tuple[Prices, ...] = field(default=())
+    """Prices of the cuts from which the bound follows; none when it was solved in one model."""
+
     @property
     def gap(self) -> float:
         """Share of the cost by which the solution may be above the best."""

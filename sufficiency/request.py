@@ -59,6 +59,8 @@ class PlanRequest:
     """Rows of the table ``equity``."""
     stages: tuple[str, ...] = ()
     """Goals in their order (unmet, independent, travel, cost), each among the plans best by those before; none = least cost."""
+    check_with: str | None = None
+    """``ortools``: plan and bound are checked by another solver once they are found. A held plan has no bound to check."""
 
     def applied_to(self, case: Case) -> Case:
         """The case with all that is asked for. Raises InputError with every fault of the request against the case."""
@@ -190,6 +192,7 @@ RULES: Final[Mapping[str, _Rule]] = {
     "equity": _Rule(
         _rows, "must be a list of tables", 'Head each [[equity]]; below, by = "council", measure = "unmet", within_share = 0.1'
     ),
+    "check_with": _Rule(lambda value: value == "ortools", "no solver that can check", 'Write check_with = "ortools", or leave it out.'),
     "stages": _Rule(_goals, f"must be a list of goals, each once: {', '.join(Goal)}", 'E.g. stages = ["unmet", "cost", "travel"]'),
 }
 """Setting -> what it must be: every field of PlanRequest."""

@@ -14,9 +14,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from solver.check import check_apart
 from solver.decomposition.master import no_decisions
 from solver.decomposition.search import NoPlanError
-from solver.problem import Problem
+from solver.problem import Bools, Problem
 from solver.result import Decisions, Progress, Solution
 from solver.rules import cheapest_first
 from solver.solve import SolveOptions, solve
@@ -44,6 +45,14 @@ Use = Literal["start", "keep", "hold"]
 
 
 @dataclass(frozen=True)
+class Searched:
+    """The problem in which the plan was found, and which starts (K,) of the whole problem it has."""
+
+    problem: Problem
+    starts: Bools
+
+
+@dataclass(frozen=True)
 class _Worlds:
     """The three solved worlds: what is committed, the planner's rule, and the plan."""
 
@@ -52,6 +61,8 @@ class _Worlds:
     plan: Solution
     stages: tuple[Stage, ...] = ()
     """What each goal came to, where goals were asked for in stages."""
+    searched: Searched | None = None
+    """None when an earlier plan is held."""
 
 
 def plan_case(
@@ -83,7 +94,29 @@ def plan_case(
     rule = plan_tables(formulation, worlds.rule)
     sensitivity = _sensitivity(formulation, worlds, asked, say, interrupted) if asked.sensitivity and not interrupted() else []
     summary = _summary(case, asked, formulation, worlds, plan, counterfactual, rule, sensitivity, inputs or {}, began)
+    if asked.check_with and worlds.searched:
+        say(f"Checking plan and bound with {asked.check_with}")
+        summary["check"] = second_opinion(summary, asked, worlds.searched, worlds.plan, interrupted)
     return Plan(summary, plan, counterfactual, rule)
+
+
+def second_opinion(
+    summary: dict[str, Any], request: PlanRequest, searched: Searched, plan: Solution, interrupted: Callable[[], bool]
+) -> dict[str, Any]:
+    """What another solver says to the cost and bound that the summary states (see ``solver.check``)."""
+    cost, bound = summary["objective_gbp"], summary["bound_gbp"]
+    solution = replace(plan, decisions=lower(plan.decisions, searched.starts))
+    found = check_apart(searched.problem, solution, bound, request.time_limit_s, interrupted)
+    if found is None:
+        return {"with": request.check_with, "plan_gbp": None, "flows_gbp": None, "bound_gbp": None, "agrees": None, "seconds": None}
+    return {
+        "with": request.check_with,
+        "plan_gbp": found.plan,
+        "flows_gbp": found.flows,
+        "bound_gbp": found.bound,
+        "agrees": found.agrees(cost),
+        "seconds": round(found.seconds, 1),
+    }
 
 
 def as_planned(case: Case, plan_folder: Path) -> Case:
@@ -117,16 +150,23 @@ def _solve_worlds(
     say("Plan")
     if earlier is not None and use == "hold":
         return formulation, _Worlds(counterfactual, rule, _held(formulation, counterfactual, earlier, how))
-    plan, stages = _search(formulation, request, counterfactual, decisions, earlier, use, search_options(request, say, interrupted, watch))
+    plan, stages, searched = _search(
+        formulation, request, counterfactual, decisions, earlier, use, search_options(request, say, interrupted, watch)
+    )
     asked = formulation.problem is not _unasked(formulation.problem) or use == "keep" or bool(request.stages)
     # the plan is never worse than what is known without it, where that keeps what is asked for
     for known in () if asked else (rule, counterfactual):
         if known.upper <= plan.upper:
-            plan = replace(known, lower=min(plan.lower, known.upper), termination=plan.termination, log=plan.log)
+            plan = _proven(known, plan)
     # one that builds nothing is the counterfactual, not the same flows to within the slack of the floor
     if _same(plan.decisions, counterfactual.decisions):
-        plan = replace(counterfactual, lower=min(plan.lower, counterfactual.upper), termination=plan.termination, log=plan.log)
-    return formulation, _Worlds(counterfactual, rule, plan, stages)
+        plan = _proven(counterfactual, plan)
+    return formulation, _Worlds(counterfactual, rule, plan, stages, searched)
+
+
+def _proven(known: Solution, plan: Solution) -> Solution:
+    """A known solution with all that the search has proven."""
+    return replace(known, lower=min(plan.lower, known.upper), termination=plan.termination, log=plan.log, proof=plan.proof)
 
 
 def _search(
@@ -137,17 +177,20 @@ def _search(
     earlier: Decisions | None,
     use: Use,
     how: SolveOptions,
-) -> tuple[Solution, tuple[Stage, ...]]:
-    """The plan and, where goals are asked for in stages, what each stage found. Raises InputError naming what clashes."""
+) -> tuple[Solution, tuple[Stage, ...], Searched]:
+    """The plan; where goals are asked for in stages, what each stage found; where it was found. Raises InputError naming what clashes."""
     problem, starts = formulation.problem, np.ones(len(formulation.problem.options.start_option), bool)
     if earlier is not None and use == "keep":
         problem, starts = keeping(problem, earlier)
     known = [rule] if earlier is None else [earlier, rule]
     candidates = [lower(one, starts) for one in known]
+    problem_of: dict[int, Problem] = {}
 
     def found(problem: Problem, before: Sequence[Solution]) -> Solution:
         flows = [counterfactual.flows, *(one.flows for one in before)]
-        return solve(problem, how, known_flows=flows, candidates=[*(one.decisions for one in before), *candidates])
+        solution = solve(problem, how, known_flows=flows, candidates=[*(one.decisions for one in before), *candidates])
+        problem_of[id(solution)] = problem
+        return solution
 
     try:
         if request.stages:
@@ -158,7 +201,7 @@ def _search(
         raise _clash(formulation, problem) from error
     if not math.isfinite(plan.upper):
         raise _clash(formulation, problem)
-    return replace(plan, decisions=lift(plan.decisions, starts)), stages
+    return replace(plan, decisions=lift(plan.decisions, starts)), stages, Searched(problem_of[id(plan)], starts)
 
 
 def _clash(formulation: Formulation, problem: Problem) -> InputError:

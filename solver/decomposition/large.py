@@ -83,6 +83,7 @@ def _bound(search: Search, fixed: Decisions | None, start: Solution | None) -> P
     search.note("prices")
     if fixed is None:
         search.master.cuts.append(search.master.cut(found, value))
+        search.proof.append(found)
         search.lower = max(search.lower, options_with_cuts(search).bound)
         search.note("options")
     return found

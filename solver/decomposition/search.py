@@ -70,6 +70,8 @@ class Search:
     upper: float = np.inf
     lower: float = -np.inf
     log: list[Progress] = field(default_factory=list)
+    proof: list[Prices] = field(default_factory=list)
+    """Prices of the master's cuts."""
 
     def left(self) -> float:
         """Seconds left, 0 once interrupted."""
@@ -195,6 +197,7 @@ def _value(ascent: Ascent) -> float:
 
 def _add_cut(search: Search, ascent: Ascent) -> None:
     search.master.cuts.append(search.master.cut(ascent.prices, _value(ascent)))
+    search.proof.append(ascent.prices)
 
 
 def options_with_cuts(search: Search) -> ModelSolution:
@@ -282,4 +285,4 @@ def finished(search: Search, solution: Solution) -> Solution:
         ended = Termination.INTERRUPTED
     else:
         ended = Termination.TIME_LIMIT
-    return replace(solution, termination=ended, lower=lower, log=tuple(search.log))
+    return replace(solution, termination=ended, lower=lower, log=tuple(search.log), proof=tuple(search.proof))

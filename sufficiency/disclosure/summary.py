@@ -44,6 +44,7 @@ def shown_summary(plan: Plan, shown: Mapping[str, PlanTables], case: Case) -> di
         "latent": lambda: _by_year(plan.plan, case, "latent"),
         "kept_out_of_demand": lambda: {year: _number(shown_counts(count)) for year, count in of["kept_out_of_demand"].items()},
         "sensitivity": lambda: [_sensitivity_row(row, case) for row in of["sensitivity"]],
+        "check": lambda: _check(of["check"], case),
         "notes": lambda: [shown_text(note, case) for note in of["notes"]],
         "inputs": lambda: {file: digest for file, digest in of["inputs"].items() if file.split(".")[0] not in OF_PERSONS},
     }
@@ -55,6 +56,12 @@ def _sensitivity_row(row: Mapping[str, Any], case: Case) -> dict[str, Any]:
     """What is assumed, the saving, and the independent placements avoided where the row tells them."""
     avoided = {"independent_avoided": _number(shown_counts(row["independent_avoided"]).item())} if "independent_avoided" in row else {}
     return {"what": row["what"], "value": row["value"], "saving_gbp": shown_money(row["saving_gbp"], case), **avoided}
+
+
+def _check(found: Mapping[str, Any], case: Case) -> dict[str, Any]:
+    """What another solver says, its amounts as money is shown."""
+    money = {name: value if value is None else shown_money(value, case) for name, value in found.items() if name.endswith("_gbp")}
+    return dict(found) | money
 
 
 def _share(share: float | None) -> float | None:

@@ -12,7 +12,7 @@ import pandas as pd
 from sufficiency.case import Case
 from sufficiency.disclosure import label, shown_plan, shown_years
 from sufficiency.outputs.figures import VARIANTS, project_list, variants
-from sufficiency.outputs.words import cautions, pounds, sensitivity_lines, verdict
+from sufficiency.outputs.words import cautions, pounds, second_opinion, sensitivity_lines, verdict
 from sufficiency.plan import Plan
 
 WIDTH: Final = 100
@@ -35,7 +35,8 @@ def summary_text(plan: Plan, case: Case, folder: Path | None = None) -> str:
 def _headline(plan: Plan, case: Case) -> list[str]:
     years = case.academic_years
     title = f"{case.name}: SEND and AP places, {years[0]} to {years[-1]} ({case.programme})"
-    return [title, "=" * min(len(title), WIDTH), *textwrap.wrap(verdict(plan.summary), WIDTH)]
+    said = [*textwrap.wrap(verdict(plan.summary), WIDTH), *textwrap.wrap(second_opinion(plan.summary), WIDTH)]
+    return [title, "=" * min(len(title), WIDTH), *said]
 
 
 def _money(plan: Plan) -> list[str]:

@@ -15,6 +15,7 @@ ENDINGS: Final = {
     "interrupted": "stopped by the user",
     "infeasible": "some requirements clash, so no plan keeps them all",
 }
+CHECKERS: Final = {"ortools": "OR-Tools"}
 TRAVEL: Final = {
     "estimated": "Travel times are estimated from straight-line distance, not from roads.",
     "road": "Travel times follow the road network.",
@@ -37,6 +38,21 @@ def verdict(summary: dict[str, Any]) -> str:
         return f"{ending[0].upper()}{ending[1:]}."
     more = max(summary["objective_gbp"] - summary["bound_gbp"], 0.0)
     return f"Within {percent(gap)} of the best possible cost; {ending}. At most {pounds(more)} more could be saved."
+
+
+def second_opinion(summary: dict[str, Any]) -> str:
+    """What the other solver says, in one sentence; empty when none was asked."""
+    found = summary.get("check")
+    if not found:
+        return ""
+    if found["agrees"] is None:
+        return f"{CHECKERS[found['with']]} could not settle within the time whether it agrees."
+    if found["agrees"]:
+        return f"{CHECKERS[found['with']]} agrees: the plan costs {pounds(found['plan_gbp'])}, and none costs less than the bound."
+    cost = "the plan breaks a limit" if found["plan_gbp"] is None else f"it finds a cost of {pounds(found['plan_gbp'])}"
+    bound = "no bound" if found["bound_gbp"] is None else f"a bound of {pounds(found['bound_gbp'])}"
+    stated = f"{pounds(summary['objective_gbp'])} and {pounds(summary['bound_gbp'])}"
+    return f"{CHECKERS[found['with']]} DISAGREES: {cost} and {bound} where {stated} are stated. Do not use this plan."
 
 
 def percent(share: float) -> str:
