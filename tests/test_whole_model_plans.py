@@ -118,7 +118,7 @@ def test_a_pin_is_kept_though_it_costs_and_a_clash_is_named(tmp_path: Path) -> N
     assert plan.summary["saving_gbp"] == pytest.approx(2.3e6)
     assert plan.summary["request"]["pins"][0]["note"] == "agreed by cabinet"
     poor = ({"fund": "HIGH-NEEDS", "financial_year": "2022-23", "amount_gbp": 1e6},)
-    with pytest.raises(InputError, match="can.t hold together"):
+    with pytest.raises(InputError, match=r"can.t hold together"):
         plan_case(CASE, replace(EXACT, pins=({"project": "A", "wish": "must"},), budgets=poor))
 
 
