@@ -2,6 +2,7 @@
 
     prices    ascend on rough zones: a few hundred evaluations of what every cell would choose
     bound     evaluate those prices on all arcs, with an exact choice of options at them
+              then cuts at the prices of plans, as in ``search``
     plan      on finer zones: fill, then improve part by part (see ``neighbourhoods``)
     flows     shared out from zones to origins: feasible, and at their true cost
 
@@ -20,7 +21,7 @@ from solver.decomposition.ascent import ascend
 from solver.decomposition.blocks import make_blocks
 from solver.decomposition.master import Master, no_decisions
 from solver.decomposition.neighbourhoods import Pace, Run, filled, improved, run_here
-from solver.decomposition.search import Budget, NoPlanError, Search, finished, options_with_cuts
+from solver.decomposition.search import Budget, NoPlanError, Search, decisions_of, finished, options_with_cuts
 from solver.decomposition.standing import Ground, Standing
 from solver.decomposition.zones import Zoned, gathered, shared_out, zoned
 from solver.formulation import MONEY, beside_flows, build_core
@@ -32,6 +33,8 @@ PLAN_ARCS, ROUGH_ARCS = 160_000_000, 50_000_000
 """Most arcs of the zones on which plans are improved, and of those on which prices are found."""
 STEPS, WARM_STEPS = 150, 60
 LARGE_STEP, SMALL_STEP = 0.6, 0.2
+MOST_CUTS, CUTS_SHARE = 8, 0.35
+"""Cuts that raise the bound, and the share of the time after which no more are sought."""
 PRICE_BLOCKS = 1_000
 ROW_DUST = 1e-4
 """Largest breach of a row, in pupils or GBP m, with which a plan is taken up."""
@@ -57,6 +60,7 @@ def decompose_large(
     pace = Pace(search.left, budget.threads, budget.seed, run, _noter(search))
     plan = _first_plan(ground, coarse, search, prices, pace, known_flows, candidates, fixed, start)
     if fixed is None:
+        plan = _tightened(search, ground, coarse, plan, prices, pace, known_flows)
         plan = improved(ground, plan, prices, pace, enough=lambda upper: upper - search.lower <= budget.gap * abs(upper))
     solution = _solution(search, ground, coarse, plan, prices, free=fixed is None)
     search.upper = solution.upper * MONEY
@@ -82,11 +86,41 @@ def _bound(search: Search, fixed: Decisions | None, start: Solution | None) -> P
     search.lower = search.master.core_dual(found, fixed).core_part + value
     search.note("prices")
     if fixed is None:
-        search.master.cuts.append(search.master.cut(found, value))
-        search.proof.append(found)
+        _cut(search, found, value)
         search.lower = max(search.lower, options_with_cuts(search).bound)
         search.note("options")
     return found
+
+
+def _cut(search: Search, prices: Prices, value: float) -> None:
+    search.master.cuts.append(search.master.cut(prices, value))
+    search.proof.append(prices)
+
+
+def _tightened(
+    search: Search, ground: Ground, coarse: Zoned, plan: Standing, prices: Prices, pace: Pace, known_flows: Sequence[Flows]
+) -> Standing:
+    """Raise the bound by cuts at the prices of held options, the plan's first; options that the cuts favour are tried as plans."""
+    problem, budget = search.problem, search.budget
+    rough = zoned(problem, _zone_size(problem, ROUGH_ARCS)).problem
+    blocks = make_blocks(rough, PRICE_BLOCKS)
+    limits = Limits(threads=budget.threads, seed=budget.seed)
+    flows = [gathered(coarse, known) for known in known_flows]
+    decisions = ground.decisions(plan)
+    for _ in range(MOST_CUTS):
+        if search.left() < (1.0 - CUTS_SHARE) * budget.seconds or search.near_enough():
+            break
+        held = ascend(rough, blocks, steps=WARM_STEPS, fixed=decisions, begin=prices, first_step=SMALL_STEP, stop=budget.interrupted)
+        _cut(search, held.prices, float(respond(problem, search.blocks, held.prices).value.sum()) * MONEY)
+        favoured = options_with_cuts(search)
+        search.lower = max(search.lower, favoured.bound)
+        search.note("options")
+        if favoured.x is None:
+            break
+        decisions = decisions_of(search.master, favoured.x)
+        tried = [filled(ground, begun, held.prices, pace) for known in flows if (begun := ground.settled(decisions, known, limits))]
+        plan = min([plan, *tried], key=ground.upper)
+    return plan
 
 
 def _first_plan(
