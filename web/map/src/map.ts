@@ -1,9 +1,9 @@
 // The map: areas shaded by a figure, council outlines, settings, projects and flows. It knows what to draw, not why.
 
-import { LngLatBounds, Map as LibreMap, NavigationControl, ScaleControl, setWorkerUrl, type ExpressionSpecification, type FilterSpecification, type GeoJSONSource, type StyleSpecification, type VariableAnchorOffsetCollectionSpecification } from "maplibre-gl";
+import { LngLatBounds, Map as LibreMap, NavigationControl, ScaleControl, setWorkerUrl, type ExpressionSpecification, type FilterSpecification, type GeoJSONSource, type StyleSpecification } from "maplibre-gl";
 import { breaks, classOf, shade } from "./classes";
 import type { PlanData } from "./data";
-import { arrange } from "./pins";
+import { arrange, type Point } from "./pins";
 import type { Selection, View } from "./state";
 import { candidateSymbol, crowdSymbol, hatching, projectSymbol, settingSymbol, SYMBOLS } from "./symbols";
 
@@ -24,8 +24,8 @@ const EDGE_PX = 24;
 
 type Bounds = [west: number, south: number, east: number, north: number];
 
-/** Where a council's name may stand when pins are in its way, nearest first: side of the text and its distance, em. */
-const NAME_PLACES = ["center", [0, 0], ...[1.5, 3.5, 6].flatMap((far) => ["top", [0, far], "bottom", [0, -far], "left", [far, 0], "right", [-far, 0]])] as VariableAnchorOffsetCollectionSpecification;
+/** Room that a council's name likes to have to the nearest pin, px; it is wider than high. */
+const NAME_ROOM = { px: 70, width: 2.2 };
 
 const NOTHING: FilterSpecification = ["==", ["id"], -1];
 
@@ -88,8 +88,7 @@ export class PlanMap {
     map.addImage("hatching", hatching(), { pixelRatio: 2 });
     map.addSource("areas", { type: "geojson", data: collection(data.shapes) });
     map.addSource("councils", { type: "geojson", data: collection(data.outlines) });
-    map.addSource("council-names", { type: "geojson", data: points(data.about.council_points, (i) => ({ name: data.about.zones[data.about.areas + i] })) });
-    for (const source of ["settings", "projects", "candidates", "pin-leaders", "flows", "chosen-site"]) map.addSource(source, { type: "geojson", data: EMPTY });
+    for (const source of ["council-names", "settings", "projects", "candidates", "pin-leaders", "flows", "chosen-site"]) map.addSource(source, { type: "geojson", data: EMPTY });
     map.addLayer({ id: "areas", type: "fill", source: "areas", paint: { "fill-color": ["coalesce", ["feature-state", "shade"], "#ffffff"], "fill-antialias": false } });
     map.addLayer({ id: "areas-unknown", type: "fill", source: "areas", filter: NOTHING, paint: { "fill-pattern": "hatching" } });
     map.addLayer({ id: "area-borders", type: "line", source: "areas", paint: { "line-color": "#8fa3b5", "line-width": ["interpolate", ["linear"], ["zoom"], 6, 0.1, 12, 0.8] } });
@@ -128,7 +127,8 @@ export class PlanMap {
         "text-font": ["Arial"],
         "text-size": 15,
         "text-padding": 4,
-        "text-variable-anchor-offset": NAME_PLACES,
+        "text-variable-anchor": ["center", "top", "bottom"],
+        "text-radial-offset": 1,
       },
       paint: { "text-color": DARK, "text-halo-color": "#ffffff", "text-halo-width": 2 },
     });
@@ -207,12 +207,28 @@ export class PlanMap {
       return { type: "Feature", properties, geometry: { type: "Point", coordinates: map.unproject([x, y]).toArray() } };
     });
     this.source("projects").setData({ type: "FeatureCollection", features });
+    this.source("council-names").setData(this.names(pins));
     const aside = pins.filter(({ x, y, at }) => Math.hypot(x - at.x, y - at.y) > 3);
     const leaders = aside.map(({ x, y, at }): GeoJSON.Feature => {
       const coordinates = [map.unproject([x, y]).toArray(), map.unproject([at.x, at.y]).toArray()];
       return { type: "Feature", properties: {}, geometry: { type: "LineString", coordinates } };
     });
     this.source("pin-leaders").setData({ type: "FeatureCollection", features: leaders });
+  }
+
+  /** Councils' names, each where its areas leave most room between the pins, near its middle. */
+  private names(pins: Point[]): GeoJSON.FeatureCollection {
+    const { areas, area_points, council_of_area, council_points, zones } = this.data.about;
+    const middle = council_points.map((point) => this.map.project(point));
+    const best = council_points.map((at) => ({ at, room: -Infinity }));
+    area_points.forEach((at, area) => {
+      const council = council_of_area[area];
+      const { x, y } = this.map.project(at);
+      const clear = pins.reduce((least, pin) => Math.min(least, Math.hypot((pin.x - x) / NAME_ROOM.width, pin.y - PIN.height / 2 - y)), NAME_ROOM.px);
+      const room = clear - 0.1 * Math.hypot(middle[council].x - x, middle[council].y - y);
+      if (room > best[council].room) best[council] = { at, room };
+    });
+    return points(best.map(({ at }) => at), (i) => ({ name: zones[areas + i] }));
   }
 
   private siteOf(selection: Selection | null): number {
