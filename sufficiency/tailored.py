@@ -6,11 +6,11 @@ are left out, for nobody could visit them.
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 import pandas as pd
 
-from sufficiency.case import Case
 from sufficiency.tables.problems import InputError, InputProblem
 from sufficiency.terms import GROUP_OF_NEED, INDEPENDENT_KINDS, NEED_GROUPS, PHASES, SETTING_KINDS, SEVERITIES, split_codes
 
@@ -30,8 +30,43 @@ COST_TYPE_OF: Final = {
 ORDER: Final = {cost_type: place for place, cost_type in enumerate(COST_TYPES)}
 
 
+class Listed(Protocol):
+    """What a list is made from: these tables of a case, and no others."""
+
+    @property
+    def areas(self) -> pd.DataFrame:
+        """Areas of residence."""
+
+    @property
+    def settings(self) -> pd.DataFrame:
+        """Settings."""
+
+    @property
+    def pools(self) -> pd.DataFrame:
+        """Places of settings."""
+
+    @property
+    def travel(self) -> pd.DataFrame:
+        """Journeys, at least those of the area."""
+
+    @property
+    def suitability(self) -> pd.DataFrame:
+        """What serves whom."""
+
+
+@dataclass(frozen=True)
+class ListTables:
+    """These tables where the whole case is not at hand: a case of England has millions of journeys, a list needs those of one area."""
+
+    areas: pd.DataFrame
+    settings: pd.DataFrame
+    pools: pd.DataFrame
+    travel: pd.DataFrame
+    suitability: pd.DataFrame
+
+
 def tailored_list(
-    case: Case, area_id: str, need: str, age: int, severity: str | None = None, limit_min: float | None = None
+    case: Listed, area_id: str, need: str, age: int, severity: str | None = None, limit_min: float | None = None
 ) -> pd.DataFrame:
     """Settings that suit a pupil, in order: state-funded ones first, then non-maintained, then independent, the nearest first in each.
 
@@ -75,7 +110,7 @@ def phase_of(age: int) -> str:
     return next(phase for phase, (low, high) in PHASES.items() if low <= age <= high)
 
 
-def _refuse_misfits(case: Case, area_id: str, need: str, age: int, severity: str | None) -> None:
+def _refuse_misfits(case: Listed, area_id: str, need: str, age: int, severity: str | None) -> None:
     problems = []
     if not (case.areas["area_id"] == area_id).any():
         problems.append(_fault("area_id", area_id, "the case has no such area", "Take a code of the case's table of areas."))
@@ -90,7 +125,7 @@ def _refuse_misfits(case: Case, area_id: str, need: str, age: int, severity: str
         raise InputError(problems)
 
 
-def _suiting_kinds(case: Case, group: str, severity: str | None) -> dict[str, str]:
+def _suiting_kinds(case: Listed, group: str, severity: str | None) -> dict[str, str]:
     """Kind of setting -> the severities of the group that it suits, joined by |."""
     table = case.suitability
     wanted = [severity] if severity else list(SEVERITIES)
@@ -104,7 +139,7 @@ def _takes(low: pd.Series, high: pd.Series, age: int) -> pd.Series:
     return (low.isna() | (low <= age)) & (high.isna() | (high >= age))
 
 
-def _designated_places(case: Case, group: str, phase: str) -> pd.DataFrame:
+def _designated_places(case: Listed, group: str, phase: str) -> pd.DataFrame:
     """setting_id and designated_places: places of the pools that serve the group and phase."""
     pools = case.pools
     serves_group = pools["need_groups"].map(lambda groups: group in split_codes(groups)).astype(bool)

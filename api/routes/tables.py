@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 
 import pandas as pd
@@ -15,6 +14,7 @@ from api import shown
 from api.auth.principal import permit
 from api.bodies import Strict
 from api.conditional import CACHING, ConditionalRoute, etag_of, unchanged
+from api.kept import Kept
 from api.problems import ApiError, not_found, problems
 from api.routes.plans import find_plan
 from api.settings import Settings
@@ -22,12 +22,12 @@ from api.shown import World
 from api.state import Caller, SettingsDep, StoreDep
 from api.store import rows
 from api.store.models import CaseRow
-from api.tabular import Choice, chosen, csv_bytes, described, page_json, read_choice
+from api.tabular import chosen, csv_bytes, described, page_json, read_choice
 from sufficiency.tables.plan_schemas import PLAN_SCHEMAS
 from sufficiency.tables.schemas import SCHEMAS
 
 router = APIRouter(tags=["tables"], route_class=ConditionalRoute)
-PAGES_KEPT: Final = 512
+PAGES_BYTES: Final = 64 << 20
 FILTERS: Final = (
     "Filter by any column: `?council_code=E06000001` (repeated: any of these), `?pupils.min=5`, `?pupils.max=20`. "
     "A value of `ETag` sent back as `If-None-Match` is answered 304."
@@ -40,6 +40,9 @@ Offset = Annotated[int, Query(ge=0, le=2**31 - 1, description="Rows to leave out
 Rows = Annotated[int, Query(ge=1, le=100_000, description="Most rows in one answer; CSV has all rows when it is left out")]
 Format = Annotated[Literal["json", "csv"] | None, Query(description="Default: what the Accept header asks for, else JSON")]
 Which = Annotated[World, Query(description="plan; counterfactual: committed projects only; rule: cheapest places first")]
+
+
+_pages = Kept[bytes](PAGES_BYTES, len)
 
 
 class ColumnBody(Strict):
@@ -99,7 +102,7 @@ def plan_rows(
     if table not in PLAN_SCHEMAS:
         raise not_found("table", table)
     name = f"{plan.id}-{table}" if world == "plan" else f"{plan.id}-{world}-{table}"
-    return _rows(request, settings, name, lambda: shown.plan_table(store, plan, table, world), sort, offset, limit, format)
+    return table_rows(request, settings, name, lambda: shown.plan_table(store, plan, table, world), sort, offset, limit, format)
 
 
 @router.get("/cases/{case_id}/tables", responses=problems(401, 403, 404), summary="Tables of a case")
@@ -129,10 +132,10 @@ def case_rows(
         permit(caller, "read", rows.scoped(session, case))
     if table not in SCHEMAS:
         raise not_found("table", table)
-    return _rows(request, settings, f"{case.id}-{table}", lambda: shown.case_table(store, case, table), sort, offset, limit, format)
+    return table_rows(request, settings, f"{case.id}-{table}", lambda: shown.case_table(store, case, table), sort, offset, limit, format)
 
 
-def _rows(
+def table_rows(
     request: Request,
     settings: Settings,
     name: str,
@@ -157,25 +160,8 @@ def _rows(
         part = found.iloc[offset:] if limit is None else found.iloc[offset : offset + limit]
         headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
         return Response(csv_bytes(part), headers=headers, media_type="text/csv; charset=utf-8")
-    return Response(_page(name, _Held(table), choice, offset, limit or 100), headers=headers, media_type="application/json")
-
-
-class _Held:
-    """A table beside the name that stands for it: all are equal, so that the page is found by the name."""
-
-    def __init__(self, table: pd.DataFrame) -> None:
-        self.table = table
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Held)
-
-    def __hash__(self) -> int:
-        return 0
-
-
-@lru_cache(PAGES_KEPT)
-def _page(name: str, held: _Held, choice: Choice, offset: int, limit: int) -> bytes:
-    return page_json(chosen(held.table, choice), offset, limit)
+    page = _pages.get((name, choice, offset, limit), lambda: page_json(chosen(table, choice), offset, limit or 100))
+    return Response(page, headers=headers, media_type="application/json")
 
 
 def _about(name: str, schema: Any) -> TableBody:

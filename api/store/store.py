@@ -45,6 +45,10 @@ class Store:
         """Plan folders by id."""
         return self.folder / "plans"
 
+    def answers(self, plan_id: str) -> Path:
+        """Answers to questions about a plan, by run: they go when it goes."""
+        return self.plans / plan_id / "answers"
+
     @property
     def work(self) -> Path:
         """Unfinished folders, on the same file system, so that moving one is one step."""
