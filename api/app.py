@@ -21,6 +21,7 @@ from api.routes import (
     comparisons,
     files,
     health,
+    ogc,
     page,
     partnerships,
     plans,
@@ -46,6 +47,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     tailored.router,
     partnerships.router,
     page.router,
+    ogc.router,
     files.router,
     access.router,
 )

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import pandas as pd
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from shapely import LineString, Point
 
 from api.app import create_app
 from api.auth.keys import Grant, create_key
@@ -153,9 +155,22 @@ def _write_plan(folder: Path) -> None:
     summary = {**dict.fromkeys(HEADLINE, 0.0), **by_year, "academic_years": ["2022/23"], "scenario": "central", "termination": "optimal"}
     (folder / "plan.json").write_text(json.dumps(summary))
     (folder / "audit.json").write_text(json.dumps({"passed": True, "breaches": []}))
+    _write_layers(folder / "plan.gpkg")
     nothing = base64.b64encode(gzip.compress(b"{}")).decode()
     blocks = (f'<script type="application/gzip" id="{name}">{nothing}</script>' for name in BLOCKS)
     (folder / "map.html").write_text("".join(blocks))
+
+
+def _write_layers(path: Path) -> None:
+    """One feature in each layer."""
+    year = {"academic_year": "2022/23"}
+    layers = {
+        "areas": ({"area_id": "A1"}, Point(400_000, 400_000)),
+        "settings": ({"setting_id": "S1", **year}, Point(401_000, 400_000)),
+        "flows": ({"variant": "after", "area_id": "A1", "setting_id": "S1", **year}, LineString([(400_000, 400_000), (401_000, 400_000)])),
+    }
+    for name, (columns, shape) in layers.items():
+        gpd.GeoDataFrame([columns], geometry=[shape], crs=27700).to_file(path, layer=name, driver="GPKG")
 
 
 def made_up() -> Ids:

@@ -107,6 +107,14 @@ MATRIX: Final[dict[tuple[str, str], Entry]] = {
     ("GET", "/v1/comparisons"): read("role"),
     ("GET", "/v1/comparisons/{comparison_id}"): read(),
     ("DELETE", "/v1/comparisons/{comparison_id}"): made("delete", 204),
+    ("GET", "/v1/ogc/plans/{plan_id}"): read(),
+    ("GET", "/v1/ogc/plans/{plan_id}/"): read(),
+    ("GET", "/v1/ogc/plans/{plan_id}/conformance"): read(),
+    ("GET", "/v1/ogc/plans/{plan_id}/api"): read(),
+    ("GET", "/v1/ogc/plans/{plan_id}/collections"): read(),
+    ("GET", "/v1/ogc/plans/{plan_id}/collections/{collection_id}"): read(),
+    ("GET", "/v1/ogc/plans/{plan_id}/collections/{collection_id}/items"): read(),
+    ("GET", "/v1/ogc/plans/{plan_id}/collections/{collection_id}/items/{feature_id}"): read(),
     ("GET", "/v1/partnerships"): read("role"),
     ("GET", "/v1/partnerships/{name}"): read("partnership"),
     ("GET", "/v1/keys"): Entry("role", "administer"),
@@ -173,7 +181,7 @@ def walk(routes: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
 def ask(world: World, method: str, path: str, entry: Entry, ids: Ids, headers: dict[str, str]) -> Response:
     """One request of the route, about these resources."""
     name = ids.partnership if entry.of == "partnership" else "plan.json"
-    fill = {**vars(ids), "table": "projects", "block": "about", "name": name}
+    fill = {**vars(ids), "table": "projects", "block": "about", "name": name, "collection_id": "settings", "feature_id": "S1"}
     return world.client.request(
         method,
         path.format(**fill),
