@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from postgres import Postgres
 from server import Server, children, command_of
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds child processes in /proc")
@@ -62,6 +63,19 @@ def test_a_server_that_is_stopped_gives_its_run_back_and_ends_quickly(server: Se
     body = server.ended(run)
     assert (body["state"], body["attempt"]) == ("finished", 1), "its stop does not count as a loss"
     assert told_once(server, run)
+
+
+def test_a_crashed_database_loses_no_run(postgres: Postgres, tmp_path: Path) -> None:
+    with Server(tmp_path / "service", database_url=postgres.new_database("survives")) as server:
+        case_id = str(server.client.post("/v1/cases", json={"builtin": "tiny"}).json()["id"])
+        run = started(server, case_id)
+        postgres.stop("immediate")
+        away = server.client.get(f"/v1/runs/{run}")
+        assert (away.status_code, away.headers["retry-after"]) == (503, "2")
+        postgres.start()
+        body = server.ended(run)
+        assert body["state"] == "finished", body
+        assert told_once(server, run)
 
 
 def asked(server: Server, case_id: str) -> str:
