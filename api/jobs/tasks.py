@@ -16,6 +16,7 @@ import geopandas as gpd
 import pandas as pd
 
 from solver.result import Progress
+from sufficiency.analysis.commands import run_explain, run_frontier, run_robust
 from sufficiency.audit import audit_plan, write_audit
 from sufficiency.case import PARQUET, Case, case_hashes, file_of, load_case
 from sufficiency.disclosure import shown_money, shown_text
@@ -35,7 +36,12 @@ PROGRESS_S = 0.5
 
 
 def plan(payload: dict[str, Any], tell: Tell, interrupted: Interrupted) -> dict[str, Any]:
-    """Make, write and audit a plan: ``case`` and ``out`` (folders), ``settings``, ``base_plan`` (folder or None), ``use_base``."""
+    """Make, write and audit a plan: ``case`` and ``out`` (folders), ``settings``, ``base_plan`` (folder or None), ``use_base``.
+
+    With a ``question`` about the base plan, answer that instead.
+    """
+    if payload["question"]:
+        return answer(payload, tell, interrupted)
     case_folder, out = Path(payload["case"]), Path(payload["out"])
     request = checked_request(payload["settings"], "request")
     say = _phases(tell)
@@ -59,6 +65,19 @@ def plan(payload: dict[str, Any], tell: Tell, interrupted: Interrupted) -> dict[
     report = audit_plan(planned, out, case_folder=case_folder)
     write_audit(report, out)
     return {"audit_passed": report.passed}
+
+
+def answer(payload: dict[str, Any], tell: Tell, interrupted: Interrupted) -> dict[str, Any]:
+    """Write the tables that answer a question about a plan: ``question`` holds its ``kind`` and what else it says."""
+    case, plan, out, asked = Path(payload["case"]), Path(payload["base_plan"]), Path(payload["out"]), payload["question"]
+    request, say = checked_request(payload["settings"], "request"), _phases(tell)
+    if asked["kind"] == "explain":
+        run_explain(case, plan, out, asked["extra_gbp"], asked["year"], asked["within"], asked["most"], say)
+    elif asked["kind"] == "frontier":
+        run_frontier(case, request, asked["over"], asked["points"], out, say)
+    else:
+        run_robust(case, request, asked["scenarios"], asked["risk"], asked["tail"], out, say)
+    return {"answered": asked["kind"]}
 
 
 def check_case(payload: dict[str, Any], tell: Tell, interrupted: Interrupted) -> dict[str, Any]:

@@ -50,6 +50,7 @@ class PlanSettings(Strict):
     stages: list[str] | None = Field(
         None, max_length=10, description="Goals in their order: unmet, independent, travel, cost (default: least cost)", examples=[["cost"]]
     )
+    check_with: Literal["ortools"] | None = Field(None, description="Have plan and bound checked by another solver")
     assumptions: dict[str, Any] = Field({}, description="Figures by dotted name", examples=[{"displacement.share": 0.5}])
 
 
