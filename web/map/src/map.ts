@@ -14,6 +14,9 @@ const MOST_LARGE = 150;
 /** With more settings than this, they show only from close by. */
 export const MOST_SITES = 1000;
 
+/** With more areas than this, their borders show only from close by: from afar they would be finer than a pixel. */
+const MOST_BORDERED = 3000;
+
 /** With more councils than this, names show only from close by. */
 const MOST_NAMED = 30;
 
@@ -91,7 +94,7 @@ export class PlanMap {
     for (const source of ["council-names", "settings", "projects", "candidates", "pin-leaders", "flows", "chosen-site"]) map.addSource(source, { type: "geojson", data: EMPTY });
     map.addLayer({ id: "areas", type: "fill", source: "areas", paint: { "fill-color": ["coalesce", ["feature-state", "shade"], "#ffffff"], "fill-antialias": false } });
     map.addLayer({ id: "areas-unknown", type: "fill", source: "areas", filter: NOTHING, paint: { "fill-pattern": "hatching" } });
-    map.addLayer({ id: "area-borders", type: "line", source: "areas", paint: { "line-color": "#8fa3b5", "line-width": ["interpolate", ["linear"], ["zoom"], 6, 0.1, 12, 0.8] } });
+    map.addLayer({ id: "area-borders", type: "line", source: "areas", minzoom: data.about.areas > MOST_BORDERED ? 8 : 0, paint: { "line-color": "#8fa3b5", "line-width": ["interpolate", ["linear"], ["zoom"], 6, 0.1, 12, 0.8] } });
     map.addLayer({ id: "council-borders", type: "line", source: "councils", layout: { "line-join": "round" }, paint: { "line-color": DARK, "line-width": ["interpolate", ["linear"], ["zoom"], 5, 0.6, 10, 2] } });
     map.addLayer({ id: "chosen-area", type: "line", source: "areas", filter: NOTHING, paint: { "line-color": DARK, "line-width": 4 } });
     map.addLayer({ id: "chosen-area-glow", type: "line", source: "areas", filter: NOTHING, paint: { "line-color": "#ffdd00", "line-width": 2 } });
