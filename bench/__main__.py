@@ -20,8 +20,11 @@ BENCHMARKS = {
     "travel England": (["bench.travel", "england"], []),
     "travel estimate": (["bench.travel_estimate"], ["SUFFICIENCY_DATA"]),
     "travel OSRM": (["bench.travel_osrm"], ["SUFFICIENCY_DATA", "OSRM_PYTHON"]),
+    "service load": (["bench.service_load"], []),
 }
 """Name: (module with its arguments, environment variables it needs)."""
+ONLY_WHEN_ASKED = {"service load"}
+"""Those that need a running service."""
 WITH_TABLES = {"instances", "headroom"}
 """Those that write tables of their own, too."""
 
@@ -35,7 +38,7 @@ def main() -> None:
     chosen.out.mkdir(parents=True, exist_ok=True)
     failed = False
     for name, (command, variables) in BENCHMARKS.items():
-        if chosen.only and name not in chosen.only:
+        if name not in chosen.only if chosen.only else name in ONLY_WHEN_ASKED:
             continue
         unset = [variable for variable in variables if not os.environ.get(variable)]
         if unset:
