@@ -82,6 +82,21 @@ def test_a_plan_shows_rounded_counts_however_it_is_asked(service: Service) -> No
     assert summary["saving_gbp"] % 500_000 == 0
 
 
+def test_map_layers_show_what_the_plan_may_show(service: Service) -> None:
+    layers = f"/v1/ogc/plans/{service.plan_id}/collections"
+    areas = [one["properties"] for one in get(service, f"{layers}/areas/items")["features"]]
+    counts = [row[name] for row in areas for name in row if name.startswith(("pupils_", "unmet_", "independent_"))]
+    assert any(count for count in counts)
+    assert all(count is None or count % 5 == 0 for count in counts)
+    settings = [one["properties"] for one in get(service, f"{layers}/settings/items")["features"]]
+    used = [row[name] for row in settings for name in row if name.startswith(("pupils_", "places_before", "places_after"))]
+    assert any(count for count in used)
+    assert all(count is None or count % 5 == 0 for count in used)
+    found = [get(service, f"{layers}/flows/items?area_id={area}")["features"] for area in (NORTH, SOUTH)]
+    flows = [flow["properties"]["pupils"] for part in found for flow in part]
+    assert all(pupils >= 5 and pupils % 5 == 0 for pupils in flows)
+
+
 def test_the_exact_plan_is_the_owners_and_no_route_reads_it(service: Service) -> None:
     kept = service.store.plans / service.plan_id / "exact"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o700

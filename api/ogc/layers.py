@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 import geopandas as gpd
@@ -19,12 +17,13 @@ import shapely
 from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype
 
 from api import shown
+from api.kept import Kept
 from api.shown import World
 from api.store import Store
 from api.store.models import PlanRow
 from sufficiency.terms import start_of
 
-KEPT: Final = 24
+BYTES_KEPT: Final = 256 * 2**20
 DECIMALS: Final = 7
 """Of degrees: about a centimetre."""
 WORLDS: Final[Mapping[str, World]] = {"projects_before": "counterfactual", "projects_after": "plan"}
@@ -100,34 +99,16 @@ class Layer:
 
 def plan_layer(store: Store, plan: PlanRow, name: str) -> Layer:
     """A collection of a plan. Raises KeyError for a name that is none of ``KINDS``."""
+    return _layers.get((plan.id, name), lambda: _layer(_table(store, plan, name), KINDS[name]))
+
+
+def _table(store: Store, plan: PlanRow, name: str) -> gpd.GeoDataFrame:
     world = WORLDS.get(name)
-    return _read_package(store.plans / plan.id / "plan.gpkg", name) if world is None else _read_projects(_At(store, plan), name, world)
-
-
-@dataclass(frozen=True, eq=False)
-class _At:
-    """Where a plan is; plans that bear one id are one."""
-
-    store: Store
-    plan: PlanRow
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _At) and (self.store.plans, self.plan.id) == (other.store.plans, other.plan.id)
-
-    def __hash__(self) -> int:
-        return hash((self.store.plans, self.plan.id))
-
-
-@lru_cache(KEPT)
-def _read_projects(at: _At, name: str, world: World) -> Layer:
-    table = shown.plan_table(at.store, at.plan, "projects", world)
+    if world is None:
+        return gpd.read_file(store.plans / plan.id / "plan.gpkg", layer=name, engine="pyogrio")
+    table = shown.plan_table(store, plan, "projects", world)
     points = gpd.points_from_xy(table["easting_m"], table["northing_m"], crs=27700)
-    return _layer(gpd.GeoDataFrame(table.drop(columns=["easting_m", "northing_m"]), geometry=points), KINDS[name])
-
-
-@lru_cache(KEPT)
-def _read_package(path: Path, name: str) -> Layer:
-    return _layer(gpd.read_file(path, layer=name, engine="pyogrio"), KINDS[name])
+    return gpd.GeoDataFrame(table.drop(columns=["easting_m", "northing_m"]), geometry=points)
 
 
 def _layer(table: gpd.GeoDataFrame, kind: Kind) -> Layer:
@@ -148,3 +129,11 @@ def _json_type(dtype: Any) -> str:
     if is_integer_dtype(dtype):
         return "integer"
     return "number" if is_numeric_dtype(dtype) else "string"
+
+
+def _bytes_of(layer: Layer) -> int:
+    points = int(shapely.get_num_coordinates(layer.shapes.to_numpy()).sum())
+    return int(layer.features.memory_usage(deep=True).sum()) + 16 * points + 200 * len(layer.rows)
+
+
+_layers: Kept[Layer] = Kept(BYTES_KEPT, _bytes_of)
