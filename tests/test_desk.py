@@ -195,6 +195,11 @@ def test_questions_are_answered(desk: Desk, plan_id: str) -> None:
     desk.page.get_by_role("button", name="Why not here?", exact=True).click()
     expect(desk.page.locator("#panel-ask")).to_contain_text("Why not Expansion of Pencilshire School?", timeout=WAIT_MS)
     desk.check("9-why-not-here")
+    desk.press("Work out the answers", r"tab=ask.*measure|measure.*tab=ask")
+    desk.page.get_by_role("button", name="Why not here?", exact=True).click()
+    expect(desk.page.locator("#panel-ask")).to_contain_text("What it would save and cost", timeout=WAIT_MS)
+    expect(desk.page.locator("#panel-ask")).to_contain_text("GBP 1m more for one council at a time")
+    desk.check("9-worked-out")
 
 
 def test_the_frontier_plans_other_budgets_and_shows_them(desk: Desk, plan_id: str) -> None:

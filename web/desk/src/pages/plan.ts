@@ -9,7 +9,7 @@ import { downloads } from "../downloads";
 import { changesIn, type Draft, emptyDraft } from "../draft";
 import { mapSection, openMap } from "../map_section";
 import { projectsPanel } from "../projects_panel";
-import { questionsPanel } from "../questions_panel";
+import { explainedBy, questionsPanel } from "../questions_panel";
 import type { Assumption, CaseBody, Decision, FundRow, PlanBody, RequestBody, Summary } from "../resources";
 import { bytes, get, list, rows } from "../service";
 import { draftFromAddress, go, href, param, remember } from "../state";
@@ -37,13 +37,14 @@ export interface PlanPage {
 export async function planPage(id: string): Promise<void> {
   const [listed, summary] = await Promise.all([get<PlanBody>(`plans/${id}`), get<Summary>(`plans/${id}/files/plan.json`)]);
   const plan: PlanBody = { ...listed, summary };
-  const [ofCase, request, others, funds, assumptions, candidates, data] = await Promise.all([
+  const [ofCase, request, others, funds, assumptions, candidates, explained, data] = await Promise.all([
     get<CaseBody>(`cases/${plan.case_id}`),
     get<RequestBody>(`requests/${plan.request_id}`),
     list<PlanBody>(`plans?case_id=${plan.case_id}`),
     rows<FundRow>(`cases/${plan.case_id}/tables/funds`),
     get<Assumption[]>("assumptions"),
     get<PlanData["candidates"]>(`cases/${plan.case_id}/candidates`),
+    explainedBy(id),
     PlanData.load((block) => bytes(`plans/${id}/map/${block}`)),
   ]);
   const chosen = new Set(data.about.projects.map(({ project_id }) => project_id));
@@ -85,7 +86,7 @@ export async function planPage(id: string): Promise<void> {
   const sections = [
     { id: "projects", title: "Projects", content: projects.element },
     { id: "change", title: "Change and plan again", content: changes_.element },
-    { id: "ask", title: "Ask why", content: questionsPanel(page) },
+    { id: "ask", title: "Ask why", content: questionsPanel(page, explained) },
   ];
   const map = mapSection("Where and when", data.about.modelled, tabs("About this plan", sections, param("tab") ?? "projects", (tab) => remember({ tab })));
   show(

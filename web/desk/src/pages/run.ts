@@ -66,6 +66,7 @@ export async function runPage(id: string): Promise<void> {
   draw(ended.state, ended.phase);
   cancel.remove();
   if (ended.failure) showError(new Error(`The run failed (${ended.failure.reason}). ${ended.failure.detail}`));
+  if (request.changes.question && request.base_plan_id && ended.state === "finished") return go({ plan: request.base_plan_id, tab: "ask" });
   if (!ended.plan_id) return;
   if (run.state === "running" || run.state === "queued") return request.base_plan_id ? go({ plan: request.base_plan_id, with: ended.plan_id }) : go({ plan: ended.plan_id });
   facts.append(paragraph(link(href({ plan: ended.plan_id }), "See the plan")));
