@@ -77,6 +77,8 @@ def solve(
     of this problem or of one like it.
     """
     how = options or SolveOptions()
+    if start is not None and fixed is None:
+        candidates = [start.decisions, *candidates]
     if problem.arcs <= how.direct_arcs:
         limits = Limits(how.gap, how.seconds, how.threads, how.seed, how.interrupted)
         return solve_direct(problem, backend_named(how.backend), limits, fixed=fixed, candidates=candidates, strong_share=how.strong_share)
@@ -84,8 +86,6 @@ def solve(
     budget = Budget(how.gap, how.seconds, how.threads, how.seed, how.interrupted, how.report)
     if problem.arcs > how.block_arcs:
         return decompose_large(problem, budget, known_flows=known_flows, candidates=candidates, fixed=fixed, start=start, run=how.run)
-    if start is not None:
-        candidates = [start.decisions, *candidates]
     began = time.monotonic()
     solution = decompose(problem, budget, known_flows=known_flows, candidates=candidates, fixed=fixed)
     return solution if fixed is not None else _explored(problem, solution, how, budget, known_flows, began)

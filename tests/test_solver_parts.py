@@ -10,7 +10,7 @@ from solver_cases import MEDIUM, random_problem
 
 from solver.backends.protocol import Limits
 from solver.decomposition.master import no_decisions
-from solver.decomposition.parts import Part, charges, solve_task
+from solver.decomposition.parts import Charges, Part, solve_task
 from solver.decomposition.standing import Ground
 from solver.decomposition.zones import gathered, shared_out, zoned
 from solver.pricing import flow_costs, no_prices
@@ -39,10 +39,11 @@ def test_bound_and_plan_enclose_the_optimum_and_the_plan_keeps_every_row(seed: i
     assert held.upper <= found.upper * (1 + 1e-6)
 
 
-def test_a_known_plan_is_never_lost() -> None:
+@pytest.mark.parametrize("how", [BY_PARTS, replace(BY_PARTS, direct_arcs=10**9, seconds=0.5)], ids=["parts", "one model"])
+def test_a_known_plan_is_never_lost(how: SolveOptions) -> None:
     problem = random_problem(4, MEDIUM)
     optimum = solve(problem, EXACT)
-    found = solve(problem, BY_PARTS, known_flows=[_counterfactual(problem).flows], start=optimum)
+    found = solve(problem, how, known_flows=[_counterfactual(problem).flows], start=optimum)
     assert found.upper <= optimum.upper * (1 + 1e-6)
 
 
@@ -51,7 +52,7 @@ def test_what_a_part_saves_the_whole_plan_saves() -> None:
     ground = Ground(problem)
     plan = ground.settled(no_decisions(problem), _counterfactual(problem).flows, LIMITS)
     assert plan is not None
-    part = Part(ground, plan, np.array([0]), charges(problem, no_prices(problem)), each=5, decide=True)
+    part = Part(ground, plan, np.array([0]), Charges(ground, no_prices(problem)), each=5, decide=True)
     found = solve_task(part.task(LIMITS))
     after = part.taken_up(plan, found)
     saved = float(part.model.cost @ part.start) - found.objective
