@@ -1,7 +1,7 @@
 # Everything a planner or a developer runs. Needs Python 3.11 to 3.13 and make; all else goes into .venv in this folder.
 
 .DEFAULT_GOAL := help
-.PHONY: help plan serve partnership england pack packs travel forecast backtest bench test lint types layers web docs lock clean
+.PHONY: help plan serve partnership england pack packs travel forecast backtest bench test soak lint types layers web docs lock clean
 
 # The first interpreter that starts and is new enough; override with PYTHON=/path/to/python3.
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
@@ -65,6 +65,9 @@ bench: $(READY) ## Benchmarks on published instances (SUFFICIENCY_INSTANCES) [OU
 
 test: $(READY) web ## Run the tests; those that need real data skip without SUFFICIENCY_DATA
 	$(BIN)/pytest -n $(WORKERS)
+
+soak: $(READY) ## Kill server, worker, child and database in the middle of runs, 50 times; an hour at most [SOAK=50]
+	SOAK=$(or $(SOAK),50) timeout 3600 $(BIN)/pytest tests/test_service_faults.py
 
 lint: $(READY) ## Style of the code (ruff)
 	$(BIN)/ruff check .
