@@ -25,6 +25,8 @@ from sufficiency.workflow import Say
 
 TRIED = 2
 """Additions that are solved again for each council."""
+LEAST_GAP, SECONDS = 0.005, 60.0
+"""How closely, and for how long at most, the plan without a project is sought."""
 
 
 def marginal_value(plan: Reopened, extra_gbp: float, councils: Sequence[str] | None, year: str | None, say: Say) -> pd.DataFrame:
@@ -233,8 +235,9 @@ def without_project(plan: Reopened, option: int) -> Solution | None:
     """The best plan that leaves a project out; None when there is none."""
     fewer, starts = forbidding(plan.problem, np.array([option]))
     start = lower(plan.plan.decisions, starts)
+    how = replace(plan.how, gap=max(plan.how.gap, LEAST_GAP), seconds=min(plan.how.seconds, SECONDS))
     try:
-        found = solve(fewer, plan.how, known_flows=[plan.counterfactual.flows], candidates=[start])
+        found = solve(fewer, how, known_flows=[plan.counterfactual.flows], candidates=[start])
     except NoPlanError:
         return None
     return replace(found, decisions=lift(found.decisions, starts))
