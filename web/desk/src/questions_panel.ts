@@ -135,14 +135,14 @@ function answerTable(page: PlanPage, caption: string, found: Row[]): HTMLElement
   if (!found.length) return paragraph("Nothing.");
   const councils = new Map(page.ofCase.councils.map(({ code, name }) => [code, name]));
   const projects = new Map([...page.data.about.projects, ...page.data.candidates].map(({ project_id, name }) => [project_id, name]));
-  const columns = Object.keys(found[0]).filter((name) => name !== "said");
+  const columns = Object.keys(found[0]).filter((name) => name !== "said" && name !== "name");
   const cell = (name: string, value: Row[string]): Child => {
     if (value === null || value === "") return "none";
     if (name === "council_code") return councils.get(String(value)) ?? String(value);
     if (name === "project_id") return projects.get(String(value)) ?? String(value);
     if (typeof value === "boolean") return value ? "yes" : "no";
     if (typeof value !== "number") return String(value);
-    return IN_MILLIONS.test(name) ? `£${(value / 1e6).toFixed(2)}m` : value.toLocaleString("en-GB", { maximumFractionDigits: 1 });
+    return IN_MILLIONS.test(name) ? `${value < 0 ? "-" : ""}£${Math.abs(value / 1e6).toFixed(2)}m` : value.toLocaleString("en-GB", { maximumFractionDigits: 1 });
   };
   const title = (name: string) => name.replace(/_gbp$/, ", GBP").replace(/_code$|_id$/, "").replaceAll("_", " ").replace(/^./, (first) => first.toUpperCase());
   const texts = columns.flatMap((name, i) => (typeof found[0][name] === "number" ? [] : [i]));
