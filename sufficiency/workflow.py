@@ -147,13 +147,15 @@ def _solve_worlds(
     say("Rule: cheapest GBP per place first")
     decisions = cheapest_first(formulation.problem)
     rule = _held(formulation, counterfactual, decisions, how)
+    asked = formulation.problem is not _unasked(formulation.problem) or use == "keep" or bool(request.stages)
+    if watch and not asked:
+        watch(Progress(0.0, "rule", min(rule.upper, counterfactual.upper), -math.inf))
     say("Plan")
     if earlier is not None and use == "hold":
         return formulation, _Worlds(counterfactual, rule, _held(formulation, counterfactual, earlier, how))
     plan, stages, searched = _search(
         formulation, request, counterfactual, decisions, earlier, use, search_options(request, say, interrupted, watch)
     )
-    asked = formulation.problem is not _unasked(formulation.problem) or use == "keep" or bool(request.stages)
     # the plan is never worse than what is known without it, where that keeps what is asked for
     for known in () if asked else (rule, counterfactual):
         if known.upper <= plan.upper:

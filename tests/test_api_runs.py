@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from service import Service, finish
+from service import LIMIT_S, Service, finish
 from sqlalchemy import update
 
 from api.jobs.job import Job
@@ -124,6 +124,11 @@ def test_cancelling_a_run_keeps_the_best_plan_so_far(queue: Service) -> None:
     claimed = queue.claim()
     assert claimed is not None
     job = queue.job(*claimed)
+    until = time.monotonic() + LIMIT_S
+    while read(queue, run)["incumbent_gbp"] is None:
+        assert time.monotonic() < until, "there is no plan"
+        job.step()
+        time.sleep(0.02)
     answer = queue.client.post(f"/v1/runs/{run['id']}/cancel")
     assert answer.json()["cancelling"]
     finish(job)
@@ -132,6 +137,21 @@ def test_cancelling_a_run_keeps_the_best_plan_so_far(queue: Service) -> None:
     plan = queue.client.get(f"/v1/plans/{body['plan_id']}").json()
     assert plan["audit_passed"]
     assert (queue.store.plans / body["plan_id"] / "plan.json").is_file()
+
+
+def test_cancelling_a_run_that_has_no_plan_yet_ends_it_at_once(queue: Service) -> None:
+    run = queue.start(request(queue))
+    claimed = queue.claim()
+    assert claimed is not None
+    job = queue.job(*claimed)
+    queue.client.post(f"/v1/runs/{run['id']}/cancel")
+    began = time.monotonic()
+    finish(job)
+    assert time.monotonic() - began < 5, "seconds"
+    body = read(queue, run)
+    assert (body["state"], body["plan_id"], body["failure"]["reason"]) == ("cancelled", None, "cancelled")
+    assert "before there was a plan" in body["failure"]["detail"]
+    assert not list(queue.store.work.glob(f"{run['id']}*"))
 
 
 def test_a_run_that_takes_too_much_memory_fails_and_says_so(queue: Service) -> None:

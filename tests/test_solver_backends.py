@@ -11,6 +11,7 @@ import pytest
 from scipy import sparse
 
 from solver.backends import backend_named
+from solver.backends.highs import GrowingLP
 from solver.backends.protocol import Backend, Limits, ModelSolution
 from solver.backends.pulp import SOLVER_VARIABLE, PulpBackend, write_model
 from solver.linear_model import INFINITY, LinearModel, ModelArrays
@@ -156,6 +157,32 @@ def test_interruption_keeps_the_incumbent(name: str) -> None:
     assert solved.termination is Termination.INTERRUPTED
     assert is_feasible(model, solved)
     assert solved.bound < solved.objective
+
+
+def test_a_growing_programme_heeds_an_interrupt_once_it_has_a_solution() -> None:
+    lp = GrowingLP(transport(), Limits(interrupted=lambda: True))
+    assert lp.solve(np.inf).termination is Termination.OPTIMAL
+    assert lp.vertex(20.0) is None
+    again = lp.solve(20.0)
+    assert again.termination is Termination.INTERRUPTED
+    assert again.bound == -np.inf
+
+
+def transport(size: int = 60) -> ModelArrays:
+    """A linear programme: what each row sends is at least 1 to 3, what each column takes at most 4."""
+    random = np.random.default_rng(1)
+    sent = sparse.kron(sparse.eye(size), np.ones((1, size)))
+    taken = sparse.kron(np.ones((1, size)), sparse.eye(size))
+    return ModelArrays(
+        cost=random.uniform(1, 10, size * size),
+        lower=np.zeros(size * size),
+        upper=np.full(size * size, np.inf),
+        integer=np.zeros(size * size, bool),
+        row_lower=np.concatenate([random.uniform(1, 3, size), np.full(size, -np.inf)]),
+        row_upper=np.concatenate([np.full(size, np.inf), np.full(size, 4.0)]),
+        matrix=sparse.csc_matrix(sparse.vstack([sent, taken])),
+        offset=0.0,
+    )
 
 
 def test_pulp_does_not_begin_when_interrupted() -> None:

@@ -54,7 +54,7 @@ class Job:
         self._out = store.work / f"{run.id}-{run.attempt}" / "plan"
         self._out.parent.mkdir(exist_ok=True)
         self._began = self._beat = time.monotonic()
-        self._asked_to_stop, self._heard = False, self._began
+        self._asked_to_stop, self._heard, self._has_plan = False, self._began, False
         self._news: dict[str, Any] = {}
         self._last: dict[str, Any] | None = None
         self._plan_id = new_id("plan")
@@ -92,6 +92,7 @@ class Job:
         for message in self._doing.messages():
             self._heard = time.monotonic()
             if message["what"] == "progress":
+                self._has_plan |= message.get("incumbent_gbp") is not None
                 self._news |= {name: message[name] for name in TOLD if name in message}
             else:
                 self._last = message
@@ -109,6 +110,13 @@ class Job:
             self._asked_to_stop, self._heard = True, time.monotonic()
             self._doing.cancel()
 
+    def _cancel(self) -> None:
+        """A task that has nothing to keep is ended at once; else it stops and keeps its best plan."""
+        if self._has_plan:
+            self._ask_to_stop()
+        else:
+            self._doing.kill("cancelled", "It was cancelled before there was a plan to keep.")
+
     def _renew(self) -> None:
         with self._store.write() as session:
             wanted = runs.keep(session, self.claim, self._settings.lease_s, self._news)
@@ -118,7 +126,7 @@ class Job:
             self._doing.kill("lost", "Another worker has taken it up.")
             self._tidy()
         elif wanted:
-            self._ask_to_stop()
+            self._cancel()
 
     def _end(self, last: dict[str, Any]) -> None:
         if last.get("reason") == "lost":

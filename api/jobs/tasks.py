@@ -118,12 +118,13 @@ def _phases(tell: Tell) -> Callable[[str], None]:
 
 
 def _figures(tell: Tell, case: Case) -> Callable[[Progress], None]:
-    last = 0.0
+    last, known = 0.0, False
 
     def watch(progress: Progress) -> None:
-        nonlocal last
-        if time.monotonic() - last >= PROGRESS_S:
-            last = time.monotonic()
+        nonlocal last, known
+        first = math.isfinite(progress.upper) and not known  # told at once: from here on, a cancelled run has a plan to keep
+        if first or time.monotonic() - last >= PROGRESS_S:
+            last, known = time.monotonic(), known or first
             tell(incumbent_gbp=_money(progress.upper, case), bound_gbp=_money(progress.lower, case))
 
     return watch

@@ -52,7 +52,7 @@ class NewRun(Strict):
 class Failure(Strict):
     """Why a run has no plan."""
 
-    reason: str = Field(description="invalid, memory, time, crash, lost or unexpected")
+    reason: str = Field(description="invalid, memory, time, crash, lost, cancelled or unexpected")
     detail: str
     problems: list[Fault] = Field([])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 
 import highspy
 import numpy as np
@@ -56,6 +57,9 @@ class GrowingLP:
     def __init__(self, model: ModelArrays, limits: Limits) -> None:
         self.highs = _engine(limits)
         self.highs.passModel(_lp(model, relax=True))
+        self._patient = True
+        if limits.interrupted is not None:
+            self._heed(limits.interrupted)
         self.rows = len(model.row_lower)
         self.columns = len(model.cost)
 
@@ -90,7 +94,11 @@ class GrowingLP:
         self.highs.changeColsBounds(len(columns), columns.astype(np.int32), lower, upper)
 
     def solve(self, seconds: float) -> ModelSolution:
-        """Solve by interior point, without crossover: fast, and its central duals make good prices."""
+        """Solve by interior point, without crossover: fast, and its central duals make good prices.
+
+        With endless time an interrupt is not heeded: the first solve is needed for any plan at all.
+        """
+        self._patient = not np.isfinite(seconds)
         self.highs.setOptionValue("time_limit", min(1e30, self.highs.getRunTime() + max(seconds, 0.1)))
         self.highs.setOptionValue("solver", "ipm")
         self.highs.setOptionValue("run_crossover", "off")
@@ -102,19 +110,29 @@ class GrowingLP:
 
     def reoptimise(self, seconds: float) -> ModelSolution:
         """Solve by simplex from the last basis: fast after a few new rows."""
+        self._patient = True
         self.highs.setOptionValue("solver", "simplex")
         self.highs.setOptionValue("time_limit", self.highs.getRunTime() + max(seconds, 0.1))
         self.highs.run()
         return _solution(self.highs, integer=False, limits=None)
 
     def vertex(self, seconds: float) -> ModelSolution | None:
-        """A basic solution of the programme just solved (few columns in use), or None when time runs out."""
+        """A basic solution of the programme just solved (few columns in use), or None when time runs out or it is interrupted."""
+        self._patient = False
         self.highs.setOptionValue("run_crossover", "on")
         self.highs.setOptionValue("solver", "ipm")
         self.highs.setOptionValue("time_limit", self.highs.getRunTime() + seconds)
         self.highs.run()
         solved = _solution(self.highs, integer=False, limits=None)
         return solved if solved.termination is Termination.OPTIMAL else None
+
+    def _heed(self, interrupted: Callable[[], bool]) -> None:
+        def ask(event: highspy.HighsCallbackEvent) -> None:
+            if not self._patient and interrupted():
+                event.interrupt()
+
+        self.highs.cbIpmInterrupt.subscribe(ask)
+        self.highs.cbSimplexInterrupt.subscribe(ask)
 
 
 _banner = {"shown": False}

@@ -112,7 +112,7 @@ def decompose(
     floor. ``candidates``: options of known plans, tried first. ``fixed`` holds all options.
     """
     blocks = make_blocks(problem, _block_count(problem))
-    limits = Limits(gap=budget.gap, seconds=budget.seconds, threads=budget.threads, seed=budget.seed)
+    limits = Limits(gap=budget.gap, seconds=budget.seconds, threads=budget.threads, seed=budget.seed, interrupted=budget.interrupted)
     search = Search(problem, budget, blocks, Master(build_core(problem), blocks, limits))
     if fixed is None and not len(problem.options.start_option):
         fixed = no_decisions(problem)
@@ -257,7 +257,7 @@ def _flows(search: Search, best: _Candidate, known_flows: Sequence[Flows]) -> tu
         begin=(best.dual, _value(best.ascent)),
     )
     # a vertex mixes few responses, so that most cells go to one pool
-    vertex = master.lp.vertex(VERTEX_SECONDS)
+    vertex = None if search.budget.interrupted() else master.lp.vertex(VERTEX_SECONDS)
     core = master.core
     x, upper = (converged.x, converged.upper) if vertex is None or vertex.x is None else (vertex.x, vertex.objective)
     return (
