@@ -4,7 +4,7 @@ type Point = [x: number, y: number];
 type Shape = SVGElement;
 
 const SPACE = "http://www.w3.org/2000/svg";
-const EDGE = { left: 90, right: 40, top: 20, bottom: 40 };
+const EDGE = { left: 90, right: 40, top: 36, bottom: 40 };
 const TICKS = 4;
 
 export function shape(tag: string, attributes: Record<string, string | number>, words = ""): Shape {

@@ -78,11 +78,15 @@ function chart(stops: Stop[], id: string): HTMLElement {
   const points = stops.map(({ plan }) => [plan.summary.capital_gbp, plan.summary.saving_gbp] as const);
   const scale = axes(SIZE, [0, Math.max(...points.map(([x]) => x))], [Math.min(0, ...points.map(([, y]) => y)), Math.max(...points.map(([, y]) => y))]);
   const sorted = [...points].sort(([a], [b]) => a - b).map(([x, y]) => scale.at(x, y));
-  const dots = stops.map(({ times, plan }) => {
-    const [x, y] = scale.at(plan.summary.capital_gbp, plan.summary.saving_gbp);
+  const place = ({ plan }: Stop) => scale.at(plan.summary.capital_gbp, plan.summary.saving_gbp);
+  const near = (one: Stop, other: Stop) => Math.hypot(place(one)[0] - place(other)[0], place(one)[1] - place(other)[1]) < 30;
+  const label = (stop: Stop) => (stops.find((other) => near(stop, other)) === stop ? stops.filter((other) => near(stop, other)).map((other) => `×${other.times}`).join(", ") : "");
+  const dots = stops.flatMap((stop) => {
+    const { times, plan } = stop;
+    const [x, y] = place(stop);
     const open = shape("a", { href: href(plan.id === id ? { plan: id } : { plan: id, with: plan.id }), "aria-label": `Times ${times}: capital ${pounds(plan.summary.capital_gbp)}, saving ${pounds(plan.summary.saving_gbp)}` });
-    open.append(shape("circle", { cx: x, cy: y, r: 9, class: plan.id === id ? "point this" : "point" }), text([x, y], `×${times}`, "middle", -16));
-    return open;
+    open.append(shape("circle", { cx: x, cy: y, r: 9, class: plan.id === id ? "point this" : "point" }));
+    return [open, text([x, y], label(stop), x < SIZE.width / 2 ? "start" : "end", -16)];
   });
   const drawing = svg(SIZE, "", ...scale.frame(pounds, pounds), line(sorted, "best"), ...dots);
   drawing.setAttribute("role", "group");
