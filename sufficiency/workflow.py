@@ -141,6 +141,8 @@ def _solve_worlds(
     use: Use,
 ) -> tuple[Formulation, _Worlds]:
     how = search_options(request, say, interrupted)
+    if clash := clash_problems(formulation):
+        raise InputError(clash)
     say("Counterfactual: committed projects only")
     counterfactual = solve(_unasked(formulation.problem), how, fixed=no_decisions(formulation.problem))
     formulation = with_floor(formulation, counterfactual.flows)
