@@ -151,7 +151,8 @@ def _solve_worlds(
     rule = _held(formulation, counterfactual, decisions, how)
     asked = formulation.problem is not _unasked(formulation.problem) or use == "keep" or bool(request.stages)
     if watch and not asked:
-        watch(Progress(0.0, "rule", min(rule.upper, counterfactual.upper), -math.inf))
+        watch = _no_worse(watch, min(rule.upper, counterfactual.upper))
+        watch(Progress(0.0, "rule", math.inf, -math.inf))
     say("Plan")
     if earlier is not None and use == "hold":
         return formulation, _Worlds(counterfactual, rule, _held(formulation, counterfactual, earlier, how))
@@ -166,6 +167,11 @@ def _solve_worlds(
     if _same(plan.decisions, counterfactual.decisions):
         plan = _proven(counterfactual, plan)
     return formulation, _Worlds(counterfactual, rule, plan, stages, searched)
+
+
+def _no_worse(watch: Callable[[Progress], None], known: float) -> Callable[[Progress], None]:
+    """Tells of the best plan at hand: the search's, or one known before it."""
+    return lambda progress: watch(replace(progress, upper=min(progress.upper, known)))
 
 
 def _proven(known: Solution, plan: Solution) -> Solution:
