@@ -23,8 +23,14 @@ FILES: Final = {
 }
 """Name -> media type and what it is."""
 
+
+def _schema(kind: str) -> dict[str, str]:
+    """A file is bytes to whoever takes it away, unless it can be read as JSON."""
+    return {"type": "object"} if kind.endswith("json") else {"type": "string", "format": "binary"}
+
+
 ANSWER: Final[dict[int | str, dict[str, Any]]] = problems(401, 403, 404, 422) | {
-    200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind, _ in FILES.values()}, "description": "The file"},
+    200: {"content": {kind: {"schema": _schema(kind)} for kind, _ in FILES.values()}, "description": "The file"},
 }
 
 
