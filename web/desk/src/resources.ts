@@ -92,7 +92,7 @@ export interface FundRow {
 export interface Comparison {
   comparable: boolean;
   figures: { name: string; unit: string; first: number; second: number; difference: number }[];
-  projects: { project_id: string; name: string; places_first: number; places_second: number; capital_first: number; capital_second: number; change: string }[];
+  projects: { project_id: string; name: string; places_first: number; places_second: number; capital_gbp_first: number; capital_gbp_second: number; change: string }[];
 }
 
 export interface Assumption {

@@ -43,7 +43,7 @@ export async function comparePage(firstId: string, secondId: string): Promise<vo
       ? table(
           `${count(changed.length, "project")} of ${comparison.projects.length}`,
           ["Project", "Change", "Places, first", "Places, second", "Capital, first", "Capital, second"],
-          changed.map((row) => [row.name, CHANGES[row.change] ?? row.change, whole(row.places_first), whole(row.places_second), pounds(row.capital_first), pounds(row.capital_second)]),
+          changed.map((row) => [row.name, CHANGES[row.change] ?? row.change, whole(row.places_first), whole(row.places_second), pounds(row.capital_gbp_first), pounds(row.capital_gbp_second)]),
           [1],
         )
       : paragraph("Both plans build the same projects, of the same size, in the same years."),
