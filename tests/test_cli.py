@@ -24,7 +24,13 @@ HELP = {
     ("case",): ("build", "check"),
     ("case", "build"): ("--data", "--level", "--councils", "--programme", "--out"),
     ("case", "check"): ("CASE", "exit 1"),
-    ("plan",): ("CASE", "--out", "--gap", "--time-limit", "--backend", "--request", "Ctrl-C"),
+    ("plan",): ("CASE", "--out", "--gap", "--time-limit", "--backend", "--request", "--base", "--keep", "--check-with", "Ctrl-C"),
+    ("robust",): ("CASE", "--scenario", "--risk", "--tail", "--out", "central=0.6"),
+    ("frontier",): ("CASE", "--over", "--points", "--out"),
+    ("explain",): ("CASE", "PLAN", "--extra", "--year", "--within", "--out"),
+    ("pack",): ("CASE", "PLAN", "--out", "--council", "--partnership"),
+    ("packs",): ("CASE", "PLAN", "--out"),
+    ("comments", "read"): ("FILE",),
     ("audit",): ("CASE", "PLAN", "exit 1"),
     ("compare",): ("PLAN_A", "PLAN_B", "--json"),
     ("forecast",): ("--data", "--out"),
@@ -88,7 +94,9 @@ def test_help_teaches(command: tuple[str, ...]) -> None:
 
 
 def test_every_command_has_its_help_tested() -> None:
-    commands = {("case", str(command.name)) for group in app.registered_groups for command in group.typer_instance.registered_commands}
+    commands = {
+        (str(group.name), str(command.name)) for group in app.registered_groups for command in group.typer_instance.registered_commands
+    }
     commands |= {(str(command.name or command.callback.__name__),) for command in app.registered_commands if command.callback}
     assert commands <= set(HELP)
 
