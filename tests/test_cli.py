@@ -94,9 +94,8 @@ def test_help_teaches(command: tuple[str, ...]) -> None:
 
 
 def test_every_command_has_its_help_tested() -> None:
-    commands = {
-        (str(group.name), str(command.name)) for group in app.registered_groups for command in group.typer_instance.registered_commands
-    }
+    groups = app.registered_groups
+    commands = {(str(group.name), str(command.name)) for group in groups for command in group.typer_instance.registered_commands}
     commands |= {(str(command.name or command.callback.__name__),) for command in app.registered_commands if command.callback}
     assert commands <= set(HELP)
 

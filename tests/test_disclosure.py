@@ -93,11 +93,11 @@ def test_an_open_folder_holds_exact_figures_and_no_second_copy(plan: Plan, case:
 def test_no_file_of_a_protected_folder_holds_a_small_or_exact_count(written: Path) -> None:
     """Walks the folder: every file is known, and each figure in pupils is empty or a multiple of 5."""
     kinds = {path.name.split(".", 1)[1] for path in of_the_public(written)}
-    assert kinds == {"csv", "csv-metadata.json", "json", "gpkg", "html"}
+    assert kinds == {"csv", "csv-metadata.json", "json", "gpkg", "html", "parquet"}
     hidden = 0
     for path in of_the_public(written):
-        if path.suffix == ".csv":
-            table = pd.read_csv(path)
+        if path.suffix in {".csv", ".parquet"}:
+            table = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
             for treatment in PUPILS:
                 for column in columns(path.stem, treatment):
                     assert not breaks_the_rules(table[column]), f"{path}: {column}"

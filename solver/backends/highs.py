@@ -21,6 +21,7 @@ _ENDED = {
     highspy.HighsModelStatus.kInfeasible: Termination.INFEASIBLE,
     highspy.HighsModelStatus.kUnboundedOrInfeasible: Termination.INFEASIBLE,
     highspy.HighsModelStatus.kInterrupt: Termination.INTERRUPTED,
+    highspy.HighsModelStatus.kUnknown: Termination.INTERRUPTED,  # the interior point, stopped half way
 }
 
 
