@@ -21,7 +21,7 @@ _ENDED = {
     highspy.HighsModelStatus.kInfeasible: Termination.INFEASIBLE,
     highspy.HighsModelStatus.kUnboundedOrInfeasible: Termination.INFEASIBLE,
     highspy.HighsModelStatus.kInterrupt: Termination.INTERRUPTED,
-    highspy.HighsModelStatus.kUnknown: Termination.INTERRUPTED,  # the interior point, stopped half way
+    highspy.HighsModelStatus.kUnknown: Termination.INTERRUPTED,  # the interior point, stopped half way or imprecise
 }
 
 
@@ -105,6 +105,8 @@ class GrowingLP:
         self.highs.setOptionValue("run_crossover", "off")
         self.highs.run()
         if self.highs.getInfo().primal_solution_status != 2:
+            # an imprecise end leaves a basis that misleads the simplex: begin it from nothing
+            self.highs.clearSolver()
             self.highs.setOptionValue("solver", "simplex")
             self.highs.run()
         return _solution(self.highs, integer=False, limits=None)
