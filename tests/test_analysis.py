@@ -25,7 +25,8 @@ from sufficiency.tables.problems import InputError
 from sufficiency.workflow import plan_case
 
 SEED = 1
-FINE = replace(QUICK, gap=0.01)
+FINE = replace(QUICK, gap=0.01, time_limit_s=6)
+"""A gap that may not be reached: the time keeps the tests short."""
 
 
 def silent(text: str) -> None:

@@ -120,6 +120,7 @@ def test_a_check_by_another_solver_may_be_asked_for(service: Service) -> None:
 
 def test_answers_go_with_the_plan(service: Service) -> None:
     plan_id = service.plan_id
+    answered(service, {"kind": "explain"})
     assert service.store.answers(plan_id).is_dir()
     assert service.client.delete(f"/v1/plans/{plan_id}").status_code == 204
     assert not service.store.answers(plan_id).exists()
