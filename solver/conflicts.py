@@ -6,7 +6,7 @@ the core without flows decides. Requirements are named groups of rows and column
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -141,7 +141,3 @@ def _least_relaxation(arrays: ModelArrays, requirement: Requirement, limits: Lim
     )
     solved = HighsBackend().solve(relaxed, limits)
     return float("inf") if solved.x is None else float(solved.objective) * requirement.unit
-
-
-Words = Callable[[Requirement, float], str]
-"""How a caller says a requirement and what it would have to give, in words."""

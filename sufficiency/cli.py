@@ -488,6 +488,10 @@ def _stoppable() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
+STOPPED = 130
+"""Exit code after Ctrl-C, which the command line's library may catch before we do."""
+
+
 def main() -> None:
     """Run the command line; one clear message and a non-zero exit on failure."""
     try:
@@ -497,12 +501,13 @@ def main() -> None:
             typer.echo(str(problem), err=True)
         sys.exit(1)
     except KeyboardInterrupt:
-        typer.echo("Stopped; nothing was written.", err=True)
-        sys.exit(130)
+        ended = STOPPED
     except Exception as error:
         shown = getattr(error, "show", None)
         if callable(shown):  # a wrong option: the message of the command line itself
             shown()
             sys.exit(2)
         raise
+    if ended == STOPPED:
+        typer.echo("Stopped; nothing was written.", err=True)
     sys.exit(ended if isinstance(ended, int) else 0)

@@ -251,3 +251,14 @@ def test_an_unknown_option_ends_with_2_and_the_usage(monkeypatch: pytest.MonkeyP
     code, _, messages = here(monkeypatch, capsys, "plan", "--wish", "more")
     assert code == 2
     assert "--wish" in messages
+
+
+def test_ctrl_c_says_that_nothing_was_written(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    def stopped(*arguments: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sufficiency.analysis.commands.run_explain", stopped)
+    code, _, said = here(monkeypatch, capsys, "explain", tmp_path, tmp_path, "--out", tmp_path / "answers")
+    assert code == 130
+    assert "nothing was written" in said
+    assert not (tmp_path / "answers").exists()
