@@ -70,17 +70,18 @@ def tailored_list(case: Case, area_id: str, need_group: str, severity: str, phas
     return found.sort_values(["minutes", "setting_id"])[columns].reset_index(drop=True)
 
 
-def groups_suited(table: pd.DataFrame, kind: str, groups: Iterable[str]) -> list[str]:
-    """Those of the need groups that a kind of provision suits in some severity and phase."""
+def groups_suited(table: pd.DataFrame) -> dict[str, frozenset[str]]:
+    """Kind of provision -> need groups that it suits in some severity and phase; a kind that suits none is not in it."""
     rules = serves(table)
-    served = set(rules.loc[rules["suitable"] & (rules["kind"] == kind), "need_group"])
-    return [group for group in groups if group in served]
+    suitable = rules[rules["suitable"]]
+    return {str(kind): frozenset(groups) for kind, groups in suitable.groupby("kind")["need_group"]}
 
 
 def suited_projects(projects: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     """Projects designated only for need groups that their provision suits; one that is left without a group is dropped."""
+    served = groups_suited(table)
     groups = [
-        "|".join(groups_suited(table, provision, split_codes(cell)))
+        "|".join(group for group in split_codes(cell) if group in served.get(provision, ()))
         for provision, cell in zip(projects["provision"], projects["need_groups"], strict=True)
     ]
     kept = projects.assign(need_groups=groups)

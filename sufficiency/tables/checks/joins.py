@@ -116,8 +116,9 @@ def designations_fit(evidence: Evidence) -> Findings:
         message = "no rule says whether this kind of provision suits this need group"
         remedy = "Add a row for each severity, true or false."
         yield InputProblem(file_of("suitability"), message, remedy, column="kind, need_group", value=f"{kind}, {group}")
+    served = groups_suited(case.suitability)
     unsuited = [
-        not set(split_codes(groups)) <= set(groups_suited(case.suitability, provision, split_codes(groups)))
+        not set(split_codes(groups)) <= served.get(provision, frozenset())
         for provision, groups in zip(case.projects["provision"], case.projects["need_groups"], strict=True)
     ]
     message, remedy = "is designated for a need group that its provision suits in no severity", "Correct need_groups, or suitability.csv."
