@@ -11,6 +11,8 @@ How it hangs together
 ``store/``       tables (SQLAlchemy, migrations by alembic) and files. ``with store.read() as session`` and
                  ``with store.write() as session``; the latter commits when the block ends, so a route answers after the commit.
 ``shown.py``     the only way out for figures of a case or plan: what may be shown under the case's disclosure profile.
+``large.py``     tables of 100,000 rows and more as mapped columns, so that a page reads its own rows and no others.
+``warm.py``      loads what the first answers need before the service is ready.
 ``jobs/``        queue, worker process, the child process in which one plan is made, and the same on a Dask scheduler.
 ``routes/``      one module per resource; each has a ``router`` that ``app.py`` mounts.
 

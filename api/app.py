@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 
+from anyio import to_thread
 from fastapi import APIRouter, FastAPI
 
 from api import problems
@@ -34,6 +35,7 @@ from api.routes import (
 )
 from api.settings import Settings
 from api.store import Store
+from api.warm import warm_up
 
 ROUTERS: tuple[APIRouter, ...] = (
     cases.router,
@@ -91,6 +93,7 @@ def _lifespan(store: Store, supervisor: Supervisor) -> Callable[[FastAPI], Abstr
         store.migrate()
         supervisor.start()
         try:
+            await to_thread.run_sync(warm_up)
             yield
         finally:
             supervisor.stop()

@@ -16,8 +16,10 @@ import numpy as np
 import pandas as pd
 
 from api.kept import Kept
+from api.large import Mapped, mapped
 from api.store import Store
 from api.store.models import CaseRow, PlanRow
+from api.tabular import Whole
 from sufficiency.case import Case, file_of, load_case
 from sufficiency.compare import compare_plans
 from sufficiency.disclosure import shown_case
@@ -28,6 +30,7 @@ from sufficiency.outputs.folder import SUBFOLDERS, read_plan
 from sufficiency.tables.read import read_table
 from sufficiency.tailored import ListTables, tailored_list
 
+TableRows = Whole | Mapped
 World = Literal["plan", "counterfactual", "rule"]
 Question = Literal["explain", "frontier", "robust"]
 ANSWERS: Final[Mapping[Question, tuple[str, ...]]] = {
@@ -54,6 +57,11 @@ def plan_table(store: Store, plan: PlanRow, name: str, world: World) -> pd.DataF
     return _read_plan_table(str(store.plans / plan.id / SUBFOLDERS[world]), name)
 
 
+def plan_rows(store: Store, plan: PlanRow, name: str, world: World) -> TableRows:
+    """The same for an answer of some of its rows: a large table is not read whole."""
+    return mapped(store.plans / plan.id / SUBFOLDERS[world], name) or Whole(plan_table(store, plan, name, world))
+
+
 def answer_table(store: Store, plan: PlanRow, run_id: str, name: str) -> pd.DataFrame:
     """A table of the answer to a question about an open plan."""
     return _read_answer(str(store.answers(plan.id) / run_id / f"{name}.csv"))
@@ -77,6 +85,12 @@ def case_table(store: Store, case: CaseRow, name: str) -> pd.DataFrame:
     """An input table of a case, areas without their shapes. Of pupils, placements and journeys a protected case shows no figures."""
     folder = str(store.cases / case.id)
     return _read_case_table(folder, name) if case.disclosure == "open" else _without_shapes(_read_shown_case(folder).tables[name])
+
+
+def case_rows(store: Store, case: CaseRow, name: str) -> TableRows:
+    """The same for an answer of some of its rows: a large table is not read whole."""
+    large = mapped(store.cases / case.id, name) if case.disclosure == "open" else None
+    return large or Whole(case_table(store, case, name))
 
 
 def comparison(store: Store, first: PlanRow, second: PlanRow) -> dict[str, Any]:

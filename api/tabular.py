@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from starlette.datastructures import QueryParams
@@ -17,6 +19,9 @@ from sufficiency.tables.schemas import Table
 
 RESERVED: Final = frozenset({"world", "sort", "limit", "offset", "format"})
 TRUTH: Final = {"true": True, "false": False}
+
+Positions = range | npt.NDArray[np.int64]
+"""Of rows in their table."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,39 @@ class Choice:
     """Column, ``min`` or ``max``, figure."""
     sort: tuple[tuple[str, bool], ...] = ()
     """Column, ascending."""
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that it names."""
+        return frozenset(
+            (
+                *(column for column, _ in self.values),
+                *(column for column, _, _ in self.limits),
+                *(column for column, _ in self.sort),
+            )
+        )
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The rows of a table that fits into memory."""
+
+    frame: pd.DataFrame
+
+    @property
+    def dtypes(self) -> Mapping[str, Any]:
+        """Column -> type."""
+        return dict(self.frame.dtypes)
+
+    def find(self, choice: Choice) -> Positions:
+        """Where the rows are that are asked for, in the order asked for."""
+        if not choice.columns:
+            return range(len(self.frame))
+        return chosen(self.frame[sorted(choice.columns)].reset_index(drop=True), choice).index.to_numpy()
+
+    def take(self, positions: Positions) -> pd.DataFrame:
+        """The rows at these positions."""
+        return self.frame.iloc[np.asarray(positions)]
 
 
 def read_choice(query: QueryParams, columns: Mapping[str, Any], sort: str | None) -> Choice:
@@ -68,16 +106,16 @@ def chosen(table: pd.DataFrame, choice: Choice) -> pd.DataFrame:
     return found
 
 
-def page_json(table: pd.DataFrame, offset: int, limit: int) -> bytes:
-    """``{"items": [...], "total": n, "next": offset or null}``; an empty cell is null."""
-    items = table.iloc[offset : offset + limit].to_json(orient="records", double_precision=15)
-    after = offset + limit if offset + limit < len(table) else None
-    return f'{{"items":{items},"total":{len(table)},"next":{json.dumps(after)}}}'.encode()
+def page_json(rows: pd.DataFrame, offset: int, total: int) -> bytes:
+    """``{"items": [...], "total": n, "next": offset or null}`` of the rows after ``offset``; an empty cell is null."""
+    items = rows.to_json(orient="records", double_precision=15)
+    after = offset + len(rows) if offset + len(rows) < total and len(rows) else None
+    return f'{{"items":{items},"total":{total},"next":{json.dumps(after)}}}'.encode()
 
 
-def csv_bytes(table: pd.DataFrame) -> bytes:
+def csv_bytes(rows: pd.DataFrame, header: bool = True) -> bytes:
     """The rows as CSV (RFC 4180, UTF-8)."""
-    return table.to_csv(index=False, lineterminator="\r\n").encode()
+    return rows.to_csv(index=False, header=header, lineterminator="\r\n").encode()
 
 
 @lru_cache
@@ -86,7 +124,7 @@ def described(schema: type[Table]) -> tuple[dict[str, str], ...]:
     return tuple(
         {
             "name": name,
-            "type": "text" if str(column.dtype).startswith("str") else str(column.dtype),
+            "type": "text" if str(column.dtype).startswith(("str", "category")) else str(column.dtype),
             "unit": str((column.metadata or {})["unit"]),
             "description": str(column.description),
         }

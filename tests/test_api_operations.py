@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -129,3 +131,24 @@ def test_the_page_of_settings_is_fresh() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert written(page) == page, "make docs writes it anew"
     assert "SUFFICIENCY_LIMITS__RUN_SECONDS" in page
+
+
+def test_a_service_that_is_ready_has_loaded_what_reads_tables(tmp_path: Path) -> None:
+    program = """
+import sys
+from pathlib import Path
+from api.warm import warm_up
+from fixtures.tiny import tiny_case
+from sufficiency.case import file_of, save_case
+from sufficiency.tables.read import read_table
+
+folder = Path(sys.argv[1])
+save_case(tiny_case(), folder)
+warm_up()
+before = {name.split(".")[0] for name in sys.modules}
+for name in ("areas", "pupils", "settings"):
+    read_table(folder / file_of(name), name)
+print(*{name.split(".")[0] for name in sys.modules} - before)
+"""
+    ran = subprocess.run([sys.executable, "-c", program, str(tmp_path / "case")], capture_output=True, text=True, timeout=120)
+    assert (ran.returncode, ran.stdout.split()) == (0, []), ran.stderr

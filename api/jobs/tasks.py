@@ -15,6 +15,7 @@ from typing import Any, Final
 import geopandas as gpd
 import pandas as pd
 
+from api.large import keep_large_of_case, keep_large_of_plan
 from solver.result import Progress
 from sufficiency.analysis.commands import run_explain, run_frontier, run_robust
 from sufficiency.audit import audit_plan, write_audit
@@ -64,6 +65,7 @@ def plan(payload: dict[str, Any], tell: Tell, interrupted: Interrupted) -> dict[
     say("Auditing")
     report = audit_plan(planned, out, case_folder=case_folder)
     write_audit(report, out)
+    keep_large_of_plan(out)
     return {"audit_passed": report.passed}
 
 
@@ -88,6 +90,7 @@ def check_case(payload: dict[str, Any], tell: Tell, interrupted: Interrupted) ->
     report = report_case(case)
     _refuse(report.errors)
     write_case_map(case, folder / "map")
+    keep_large_of_case(case, folder)
     return {"about": _about(case), "warnings": [_shown(problem, case) for problem in report.problems], "files": case_hashes(folder)}
 
 

@@ -27,6 +27,7 @@ from api.shown import ANSWERS, Question
 from api.state import Caller, SettingsDep, StoreDep
 from api.store import Store, rows, runs
 from api.store.models import PlanRow, RequestRow, RunRow
+from api.tabular import Whole
 
 router = APIRouter(prefix="/plans", tags=["questions"], route_class=ConditionalRoute)
 MOST_LISTED = 50
@@ -135,7 +136,7 @@ def answer_table(
     if asked is None or table not in asked.tables:
         raise not_found("table", table)
     name = f"{plan.id}-{run_id}-{table}"
-    return table_rows(request, settings, name, lambda: shown.answer_table(store, plan, run_id, table), sort, offset, limit, format)
+    return table_rows(request, settings, name, lambda: Whole(shown.answer_table(store, plan, run_id, table)), sort, offset, limit, format)
 
 
 def _questions(store: Store, plan: PlanRow) -> list[QuestionBody]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Final, Literal
 
-import pandas as pd
+import numpy as np
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 from pydantic import Field
 
 from api import shown
@@ -18,16 +18,18 @@ from api.kept import Kept
 from api.problems import ApiError, not_found, problems
 from api.routes.plans import find_plan
 from api.settings import Settings
-from api.shown import World
+from api.shown import TableRows, World
 from api.state import Caller, SettingsDep, StoreDep
 from api.store import rows
 from api.store.models import CaseRow
-from api.tabular import chosen, csv_bytes, described, page_json, read_choice
+from api.tabular import Positions, csv_bytes, described, page_json, read_choice
 from sufficiency.tables.plan_schemas import PLAN_SCHEMAS
 from sufficiency.tables.schemas import SCHEMAS
 
 router = APIRouter(tags=["tables"], route_class=ConditionalRoute)
 PAGES_BYTES: Final = 64 << 20
+FOUND_BYTES: Final = 128 << 20
+CSV_ROWS: Final = 50_000
 FILTERS: Final = (
     "Filter by any column: `?council_code=E06000001` (repeated: any of these), `?pupils.min=5`, `?pupils.max=20`. "
     "A value of `ETag` sent back as `If-None-Match` is answered 304."
@@ -43,6 +45,7 @@ Which = Annotated[World, Query(description="plan; counterfactual: committed proj
 
 
 _pages = Kept[bytes](PAGES_BYTES, len)
+_found = Kept[Positions](FOUND_BYTES, lambda positions: positions.nbytes if isinstance(positions, np.ndarray) else 0)
 
 
 class ColumnBody(Strict):
@@ -102,7 +105,7 @@ def plan_rows(
     if table not in PLAN_SCHEMAS:
         raise not_found("table", table)
     name = f"{plan.id}-{table}" if world == "plan" else f"{plan.id}-{world}-{table}"
-    return table_rows(request, settings, name, lambda: shown.plan_table(store, plan, table, world), sort, offset, limit, format)
+    return table_rows(request, settings, name, lambda: shown.plan_rows(store, plan, table, world), sort, offset, limit, format)
 
 
 @router.get("/cases/{case_id}/tables", responses=problems(401, 403, 404), summary="Tables of a case")
@@ -132,14 +135,14 @@ def case_rows(
         permit(caller, "read", rows.scoped(session, case))
     if table not in SCHEMAS:
         raise not_found("table", table)
-    return table_rows(request, settings, f"{case.id}-{table}", lambda: shown.case_table(store, case, table), sort, offset, limit, format)
+    return table_rows(request, settings, f"{case.id}-{table}", lambda: shown.case_rows(store, case, table), sort, offset, limit, format)
 
 
 def table_rows(
     request: Request,
     settings: Settings,
     name: str,
-    read: Callable[[], pd.DataFrame],
+    read: Callable[[], TableRows],
     sort: str | None,
     offset: int,
     limit: int | None,
@@ -153,15 +156,29 @@ def table_rows(
     if (same := unchanged(request, etag)) is not None:
         return same
     table = read()
-    choice = read_choice(request.query_params, dict(table.dtypes), sort)
+    choice = read_choice(request.query_params, table.dtypes, sort)
     headers = {"ETag": etag, **CACHING}
+
+    def found() -> Positions:
+        return _found.get((name, choice), lambda: table.find(choice))
+
     if form == "csv":
-        found = chosen(table, choice)
-        part = found.iloc[offset:] if limit is None else found.iloc[offset : offset + limit]
         headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-        return Response(csv_bytes(part), headers=headers, media_type="text/csv; charset=utf-8")
-    page = _pages.get((name, choice, offset, limit), lambda: page_json(chosen(table, choice), offset, limit or 100))
-    return Response(page, headers=headers, media_type="application/json")
+        positions = found()[offset:] if limit is None else found()[offset : offset + limit]
+        return StreamingResponse(csv_parts(table, positions), headers=headers, media_type="text/csv; charset=utf-8")
+
+    def made() -> bytes:
+        positions = found()
+        return page_json(table.take(positions[offset : offset + (limit or 100)]), offset, len(positions))
+
+    return Response(_pages.get((name, choice, offset, limit), made), headers=headers, media_type="application/json")
+
+
+def csv_parts(table: TableRows, positions: Positions) -> Iterator[bytes]:
+    """Part after part, so that a large table need not fit into memory; the heading comes even without rows."""
+    yield csv_bytes(table.take(positions[:CSV_ROWS]))
+    for at in range(CSV_ROWS, len(positions), CSV_ROWS):
+        yield csv_bytes(table.take(positions[at : at + CSV_ROWS]), header=False)
 
 
 def _about(name: str, schema: Any) -> TableBody:
