@@ -80,6 +80,14 @@ class Progress:
     lower: float
 
 
+class Abandoned(Exception):  # noqa: N818  (nothing went wrong)
+    """Interrupted in a linear programme without which the search has no plan; what it has proven by then."""
+
+    def __init__(self, lower: float = -float("inf"), log: tuple[Progress, ...] = (), proof: tuple[Prices, ...] = ()) -> None:
+        super().__init__("interrupted before there was a plan")
+        self.lower, self.log, self.proof = lower, log, proof
+
+
 @dataclass(frozen=True)
 class Solution:
     """A plan in arrays with its proof. Costs are present values in the problem's currency."""

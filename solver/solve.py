@@ -17,7 +17,7 @@ from solver.decomposition.neighbourhoods import Run, run_here
 from solver.decomposition.search import Budget, decompose
 from solver.direct import solve_direct
 from solver.problem import Problem
-from solver.result import Decisions, Flows, Progress, Solution, Termination
+from solver.result import Abandoned, Decisions, Flows, Progress, Solution, Termination
 
 DIRECT_ARCS = 40_000
 """Up to so many arcs one model holds everything."""
@@ -56,6 +56,8 @@ class SolveOptions:
     """Share of the time that a small problem not yet solved spends on a bound for large fixed costs."""
     interrupted: Callable[[], bool] = _never
     """Asked now and then; True stops with the best plan so far."""
+    patience: float = float("inf")
+    """Seconds from then on for a linear programme without which there is no plan; afterwards ``Abandoned`` is raised."""
     report: Callable[[Progress], None] = _silent
     run: Run = run_here
     """How the parts of a very large problem are solved: here, or on ``solver.machines``."""
@@ -83,7 +85,7 @@ def solve(
         limits = Limits(how.gap, how.seconds, how.threads, how.seed, how.interrupted)
         return solve_direct(problem, backend_named(how.backend), limits, fixed=fixed, candidates=candidates, strong_share=how.strong_share)
     numba.set_num_threads(min(how.threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
-    budget = Budget(how.gap, how.seconds, how.threads, how.seed, how.interrupted, how.report)
+    budget = Budget(how.gap, how.seconds, how.threads, how.seed, how.interrupted, how.report, how.patience)
     if problem.arcs > how.block_arcs:
         return decompose_large(problem, budget, known_flows=known_flows, candidates=candidates, fixed=fixed, start=start, run=how.run)
     began = time.monotonic()
@@ -107,7 +109,10 @@ def _explored(
         seed += 1
         if found is None:
             continue
-        tried = decompose(problem, replace(budget, seconds=left()), known_flows=known_flows, fixed=found)
+        try:
+            tried = decompose(problem, replace(budget, seconds=left()), known_flows=known_flows, fixed=found)
+        except Abandoned:
+            break
         if tried.upper < solution.upper:
             step = Progress(time.monotonic() - began, "explore", tried.upper, solution.lower)
             how.report(step)

@@ -18,7 +18,7 @@ from solver.check import check_apart
 from solver.decomposition.master import no_decisions
 from solver.decomposition.search import NoPlanError
 from solver.problem import Bools, Problem
-from solver.result import Decisions, Progress, Solution
+from solver.result import Abandoned, Decisions, Progress, Solution, Termination
 from solver.rules import cheapest_first
 from solver.solve import SolveOptions, solve
 from solver.stages import Goal, Stage, in_stages
@@ -35,6 +35,8 @@ from sufficiency.suitability import versions
 from sufficiency.tables.problems import InputError, InputProblem
 from sufficiency.terms import INDEPENDENT_KINDS
 
+PATIENCE_S = 3.0
+"""For how long an interrupted search may still seek the flows of its plan, where there is another plan to keep."""
 DISPLACEMENT_SHOWN = (0.2, 0.4, 0.7, 1.0)
 TAILS_SHOWN = (0, 10, 20)
 INDEPENDENT = sorted(INDEPENDENT_KINDS - {"unlocated_ap"})
@@ -62,7 +64,7 @@ class _Worlds:
     stages: tuple[Stage, ...] = ()
     """What each goal came to, where goals were asked for in stages."""
     searched: Searched | None = None
-    """None when an earlier plan is held."""
+    """None when an earlier plan is held, or the search was given up."""
 
 
 def plan_case(
@@ -156,9 +158,14 @@ def _solve_worlds(
     say("Plan")
     if earlier is not None and use == "hold":
         return formulation, _Worlds(counterfactual, rule, _held(formulation, counterfactual, earlier, how))
-    plan, stages, searched = _search(
-        formulation, request, counterfactual, decisions, earlier, use, search_options(request, say, interrupted, watch)
-    )
+    searching = replace(search_options(request, say, interrupted, watch), patience=math.inf if asked else PATIENCE_S)
+    try:
+        plan, stages, searched = _search(formulation, request, counterfactual, decisions, earlier, use, searching)
+    except Abandoned as end:
+        known = min(rule, counterfactual, key=lambda one: one.upper)
+        proven = min(end.lower, known.upper)
+        plan = replace(known, lower=proven, termination=Termination.INTERRUPTED, log=end.log, proof=end.proof)
+        stages, searched = (), None
     # the plan is never worse than what is known without it, where that keeps what is asked for
     for known in () if asked else (rule, counterfactual):
         if known.upper <= plan.upper:

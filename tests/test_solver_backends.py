@@ -15,7 +15,7 @@ from solver.backends.highs import GrowingLP
 from solver.backends.protocol import Backend, Limits, ModelSolution
 from solver.backends.pulp import SOLVER_VARIABLE, PulpBackend, write_model
 from solver.linear_model import INFINITY, LinearModel, ModelArrays
-from solver.result import Termination
+from solver.result import Abandoned, Termination
 
 TIGHT = Limits(gap=1e-6, seconds=30.0, threads=1, seed=1)
 
@@ -183,6 +183,16 @@ def transport(size: int = 60) -> ModelArrays:
         matrix=sparse.csc_matrix(sparse.vstack([sent, taken])),
         offset=0.0,
     )
+
+
+def test_a_growing_programme_is_given_up_when_patience_ends() -> None:
+    asked = False
+    lp = GrowingLP(transport(), Limits(interrupted=lambda: asked, patience=0.0))
+    assert lp.solve(np.inf).termination is Termination.OPTIMAL
+    asked = True
+    with pytest.raises(Abandoned):
+        GrowingLP(transport(), Limits(interrupted=lambda: asked, patience=0.0)).solve(np.inf)
+    assert GrowingLP(transport(), Limits(interrupted=lambda: asked, patience=600.0)).solve(np.inf).termination is Termination.OPTIMAL
 
 
 def test_pulp_does_not_begin_when_interrupted() -> None:

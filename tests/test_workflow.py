@@ -57,6 +57,20 @@ def test_the_same_seed_gives_the_same_plan() -> None:
     assert {k: v for k, v in first.summary.items() if k not in CLOCK} == {k: v for k, v in again.summary.items() if k not in CLOCK}
 
 
+def test_a_search_stopped_in_its_first_linear_programme_ends_with_the_best_plan_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The interrupt comes when the programme of the flows is under way, and there is no patience for its end."""
+    phases: list[str] = []
+    monkeypatch.setattr("sufficiency.workflow.PATIENCE_S", 0.0)
+    plan = plan_case(region(1), replace(QUICK, gap=1e-6), progress=phases.append, interrupted=lambda: "Plan" in phases)
+    assert plan.summary["termination"] == "interrupted"
+    assert plan.summary["objective_gbp"] == pytest.approx(min(plan.summary["rule_gbp"], plan.summary["counterfactual_gbp"]))
+    assert 0 < plan.summary["bound_gbp"] <= plan.summary["objective_gbp"]
+    case_folder, plan_folder = written(plan, region(1), tmp_path)
+    assert audit_plan(region(1), plan_folder, case_folder=case_folder).passed
+
+
 def test_another_case_gives_another_plan() -> None:
     assert "plan/placements" in differing(planned(1), plan_case(region(2), replace(QUICK, years=2)))
 

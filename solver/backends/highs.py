@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
 
 import highspy
@@ -13,7 +14,7 @@ from scipy import sparse
 from solver.backends.protocol import Limits, ModelSolution
 from solver.linear_model import ModelArrays
 from solver.problem import Floats, Ints
-from solver.result import Termination
+from solver.result import Abandoned, Termination
 
 _ENDED = {
     highspy.HighsModelStatus.kOptimal: Termination.OPTIMAL,
@@ -59,6 +60,7 @@ class GrowingLP:
         self.highs = _engine(limits)
         self.highs.passModel(_lp(model, relax=True))
         self._patient = True
+        self._patience, self._asked_at, self._abandoned = limits.patience, np.inf, False
         if limits.interrupted is not None:
             self._heed(limits.interrupted)
         self.rows = len(model.row_lower)
@@ -97,26 +99,26 @@ class GrowingLP:
     def solve(self, seconds: float) -> ModelSolution:
         """Solve by interior point, without crossover: fast, and its central duals make good prices.
 
-        With endless time an interrupt is not heeded: the first solve is needed for any plan at all.
+        With endless time an interrupt is heeded only when patience ends: the first solve is needed for any plan at all. Raises Abandoned.
         """
         self._patient = not np.isfinite(seconds)
         self.highs.setOptionValue("time_limit", min(1e30, self.highs.getRunTime() + max(seconds, 0.1)))
         self.highs.setOptionValue("solver", "ipm")
         self.highs.setOptionValue("run_crossover", "off")
-        self.highs.run()
+        self._run()
         if self.highs.getInfo().primal_solution_status != 2:
             # an imprecise end leaves a basis that misleads the simplex: begin it from nothing
             self.highs.clearSolver()
             self.highs.setOptionValue("solver", "simplex")
-            self.highs.run()
+            self._run()
         return _solution(self.highs, integer=False, limits=None)
 
     def reoptimise(self, seconds: float) -> ModelSolution:
-        """Solve by simplex from the last basis: fast after a few new rows."""
+        """Solve by simplex from the last basis: fast after a few new rows. Raises Abandoned."""
         self._patient = True
         self.highs.setOptionValue("solver", "simplex")
         self.highs.setOptionValue("time_limit", self.highs.getRunTime() + max(seconds, 0.1))
-        self.highs.run()
+        self._run()
         return _solution(self.highs, integer=False, limits=None)
 
     def vertex(self, seconds: float) -> ModelSolution | None:
@@ -129,10 +131,20 @@ class GrowingLP:
         solved = _solution(self.highs, integer=False, limits=None)
         return solved if solved.termination is Termination.OPTIMAL else None
 
+    def _run(self) -> None:
+        self.highs.run()
+        if self._abandoned:
+            raise Abandoned
+
     def _heed(self, interrupted: Callable[[], bool]) -> None:
         def ask(event: highspy.HighsCallbackEvent) -> None:
-            if not self._patient and interrupted():
-                event.interrupt()
+            if (self._patient and self._patience == np.inf) or not interrupted():
+                return
+            self._asked_at = min(self._asked_at, time.monotonic())
+            if self._patient and time.monotonic() - self._asked_at < self._patience:
+                return
+            self._abandoned = self._patient
+            event.interrupt()
 
         self.highs.cbIpmInterrupt.subscribe(ask)
         self.highs.cbSimplexInterrupt.subscribe(ask)

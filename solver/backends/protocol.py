@@ -22,6 +22,8 @@ class Limits:
     seed: int = 0
     interrupted: Callable[[], bool] | None = None
     """Asked now and then; True stops with the best solution so far."""
+    patience: float = float("inf")
+    """Seconds from then on for a linear programme without which there is no plan; afterwards it raises ``Abandoned``."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from solver.formulation import MONEY, beside_flows, build_core
 from solver.linear_model import ModelArrays
 from solver.pricing import Blocks, Prices, differing_blocks
 from solver.problem import Floats, Problem
-from solver.result import Decisions, Flows, Progress, Solution, Termination
+from solver.result import Abandoned, Decisions, Flows, Progress, Solution, Termination
 
 FEWEST_BLOCKS, MOST_BLOCKS = 1_000, 8_000
 FIRST_STEPS, NEXT_STEPS = 400, 150
@@ -56,6 +56,8 @@ class Budget:
     seed: int
     interrupted: Callable[[], bool]
     report: Callable[[Progress], None]
+    patience: float = float("inf")
+    """Seconds from an interrupt for the linear programme of the flows; afterwards the search raises ``Abandoned``."""
 
 
 @dataclass
@@ -109,10 +111,10 @@ def decompose(
     """Solve by decomposition.
 
     ``known_flows``: flows that are feasible whatever is built, needed when the displacement limit has a
-    floor. ``candidates``: options of known plans, tried first. ``fixed`` holds all options.
+    floor. ``candidates``: options of known plans, tried first. ``fixed`` holds all options. Raises Abandoned.
     """
     blocks = make_blocks(problem, _block_count(problem))
-    limits = Limits(gap=budget.gap, seconds=budget.seconds, threads=budget.threads, seed=budget.seed, interrupted=budget.interrupted)
+    limits = Limits(budget.gap, budget.seconds, budget.threads, budget.seed, budget.interrupted, budget.patience)
     search = Search(problem, budget, blocks, Master(build_core(problem), blocks, limits))
     if fixed is None and not len(problem.options.start_option):
         fixed = no_decisions(problem)
@@ -126,7 +128,10 @@ def decompose(
         search.note("prices")
         best = _best_candidate(search, start.prices, candidates)
         best = _priced(search, best.decisions, None)
-    solution, converged = _flows(search, best, known_flows)
+    try:
+        solution, converged = _flows(search, best, known_flows)
+    except Abandoned as end:
+        raise Abandoned(search.lower / MONEY, tuple(search.log), tuple(search.proof)) from end
     if fixed is not None:
         search.lower = converged.lower
     search.upper = solution.upper * MONEY
