@@ -36,6 +36,7 @@ def test_the_page_allows_its_own_scripts_and_the_base_map_only(service: Service,
     assert "make web" in answer.text
     (tmp_path / "assets").mkdir()
     (tmp_path / "assets" / "desk-1.js").write_text("1", encoding="utf-8")
+    (tmp_path / "assets" / "desk-1.js.gz").write_bytes(gzip.compress(b"1"))
     (tmp_path / "index.html").write_text('<meta name="base-map" content="BASE_MAP_URL">', encoding="utf-8")
     answer = service.client.get("/")
     policy = dict(part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";"))
@@ -43,6 +44,10 @@ def test_the_page_allows_its_own_scripts_and_the_base_map_only(service: Service,
     assert policy["connect-src"] == "'self' https://tiles.example"
     assert f'content="{TILES}"' in answer.text
     assert "immutable" in service.client.get("/assets/desk-1.js").headers["cache-control"]
+    packed = service.client.get("/assets/desk-1.js", headers={"Accept-Encoding": "br, gzip;q=0.8"})
+    assert (packed.headers["content-encoding"], packed.text) == ("gzip", "1")
+    assert packed.headers["content-type"].split(";")[0] == "text/javascript"
+    assert "content-encoding" not in service.client.get("/assets/desk-1.js", headers={"Accept-Encoding": "identity"}).headers
     assert service.client.get("/assets/..%2Findex.html").status_code == 404
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Callable
 from html import escape
+from mimetypes import guess_type
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
@@ -28,6 +27,9 @@ from sufficiency.outputs.map_page import BLOCKS, read_block
 
 DIST: Final = Path(__file__).parents[1] / "web" / "dist"
 NOT_BUILT: Final = "The planner's page has not been built. Build it with `make web` and load this address again.\n"
+
+PACKED: Final = ((".br", "br"), (".gz", "gzip"))
+"""Packed copies of an asset that the build makes, the smallest first."""
 
 page = APIRouter(include_in_schema=False)
 router = APIRouter(tags=["maps"], route_class=ConditionalRoute)
@@ -66,12 +68,17 @@ def home(settings: SettingsDep) -> Response:
 
 
 @page.get("/assets/{name}")
-def asset(name: str) -> Response:
-    """A script or style sheet. Names bear a hash of the content, so that browsers may keep them."""
-    found = {path.name: path for path in (DIST / "assets").glob("*")}.get(name)
-    if found is None:
+def asset(name: str, request: Request) -> Response:
+    """A script or style sheet, packed where the browser takes it so. Names bear a hash of the content, so that browsers may keep them."""
+    files = {path.name: path for path in (DIST / "assets").glob("*")}
+    if name not in files:
         raise not_found("file", name)
-    return FileResponse(found, headers={"Cache-Control": "public, max-age=31536000, immutable"})
+    headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
+    accepted = {part.split(";")[0].strip() for part in request.headers.get("accept-encoding", "").split(",")}
+    for ending, encoding in PACKED:
+        if encoding in accepted and (packed := files.get(name + ending)) is not None:
+            return FileResponse(packed, media_type=guess_type(name)[0], headers=headers | {"Content-Encoding": encoding})
+    return FileResponse(files[name], headers=headers)
 
 
 @router.get("/plans/{plan_id}/map/{block}", response_class=Response, responses=ANSWER, summary="What a plan's map draws")
@@ -91,12 +98,13 @@ def case_block(case_id: str, block: Block, request: Request, store: StoreDep, ca
     return _block(request, case.id, block, _drawn(store, case, block).read_bytes)
 
 
-@router.get("/cases/{case_id}/candidates", responses=problems(401, 403, 404), summary="Projects that may be built")
-def case_candidates(case_id: str, store: StoreDep, caller: Caller) -> list[Candidate]:
+@router.get(
+    "/cases/{case_id}/candidates", response_model=list[Candidate], responses=problems(401, 403, 404), summary="Projects that may be built"
+)
+def case_candidates(case_id: str, request: Request, store: StoreDep, caller: Caller) -> Response:
     """The candidate projects of a case, with words in place of codes."""
     case = _find_case(case_id, store, caller)
-    packed = _drawn(store, case, CANDIDATES).read_bytes()
-    return [Candidate(**row) for row in json.loads(gzip.decompress(packed))]
+    return _block(request, case.id, CANDIDATES, _drawn(store, case, CANDIDATES).read_bytes, "application/json")
 
 
 def _page_headers(base_map_url: str) -> dict[str, str]:
@@ -123,10 +131,12 @@ def _drawn(store: Store, case: CaseRow, name: str) -> Path:
     return path
 
 
-def _block(request: Request, resource_id: str, block: str, read: Callable[[], bytes]) -> Response:
+def _block(
+    request: Request, resource_id: str, block: str, read: Callable[[], bytes], media_type: str = "application/octet-stream"
+) -> Response:
     """A block, in gzip as it is kept. Cases and plans never change, so their id is the version."""
     etag = etag_of(resource_id, block)
     if (same := unchanged(request, etag)) is not None:
         return same
     headers = {"Content-Encoding": "gzip", "ETag": etag, **CACHING}
-    return Response(read(), media_type="application/octet-stream", headers=headers)
+    return Response(read(), media_type=media_type, headers=headers)

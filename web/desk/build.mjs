@@ -2,6 +2,7 @@
 import { build } from "esbuild";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 
 const source = new URL(".", import.meta.url).pathname;
 const modules = new URL("../../node_modules/", import.meta.url).pathname;
@@ -37,6 +38,11 @@ const { metafile } = await build({
   plugins: [outsideGovernment],
 });
 const built = Object.keys(metafile.outputs).map((path) => basename(path));
+for (const file of built) {
+  const content = await readFile(`${target}assets/${file}`);
+  await writeFile(`${target}assets/${file}.br`, brotliCompressSync(content));
+  await writeFile(`${target}assets/${file}.gz`, gzipSync(content, { level: 9 }));
+}
 const name = (start, end) => `assets/${built.find((file) => file.startsWith(`${start}-`) && file.endsWith(end))}`;
 const page = await readFile(`${source}src/index.html`, "utf-8");
 await writeFile(`${target}index.html`, page.replace("{style}", name("style", ".css")).replace("{desk}", name("desk", ".js")).replace("{worker}", name("worker", ".js")));

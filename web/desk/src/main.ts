@@ -1,5 +1,7 @@
 // Which page the address asks for.
 
+import { prepareMap } from "../../map/src/map";
+import { workerUrl } from "./map_section";
 import { casePage } from "./pages/case";
 import { comparePage } from "./pages/compare";
 import { frontierPage } from "./pages/frontier";
@@ -14,6 +16,7 @@ import { showError } from "./ui";
 async function open(): Promise<void> {
   const [run, plan, other, ofCase] = ["run", "plan", "with", "case"].map(param);
   if (run) return runPage(run);
+  if (plan || ofCase) prepareMap(workerUrl());
   if (plan && other) return comparePage(plan, other);
   if (plan && param("page") === "frontier") return frontierPage(plan);
   if (plan) return planPage(plan);

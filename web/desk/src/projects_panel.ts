@@ -1,17 +1,25 @@
 // Projects in the plan and candidates that are not, each with what is decided about it for the next plan.
 
+import type { Candidate, Project } from "../../map/src/data";
 import { placesRange } from "../../map/src/panels";
 import type { PlanPage } from "./pages/plan";
 import type { Decision } from "./resources";
 import { button, element, field, heading, hint, paragraph, scroll, select } from "./ui";
 import { count, DECISIONS, pounds } from "./words";
 
+/** Rows that are drawn at once: more make a page slow to open. */
 const MOST_SHOWN = 60;
 
 export interface Panel {
   element: HTMLElement;
   /** Shows the draft as it is now. */
   refresh: () => void;
+}
+
+/** A column of a list: its heading, and what to sort by where it can be sorted. */
+interface Column<T> {
+  name: string;
+  by?: (one: T) => string | number;
 }
 
 export function projectsPanel(page: PlanPage): Panel {
@@ -22,49 +30,21 @@ export function projectsPanel(page: PlanPage): Panel {
     made.setAttribute("aria-label", `In the next plan: ${name}`);
     made.classList.add("small");
     choices.set(projectId, made);
-    return made;
+    return element("td", {}, made);
   };
-  const named = (projectId: string, name: string, about: string) => {
-    const press = element("button", { type: "button", "data-project": projectId }, name);
-    press.addEventListener("click", () => page.choose(projectId));
-    return element("th", { scope: "row", "data-value": name }, press, element("small", {}, about));
+  const named = ({ project_id, name, kind, where, council, for_whom, phases }: Project | Candidate) => {
+    const press = element("button", { type: "button", "data-project": project_id }, name);
+    press.addEventListener("click", () => page.choose(project_id));
+    return element("th", { scope: "row" }, press, element("small", {}, `${kind}. ${where}, ${council}. For: ${for_whom}; ${phases}.`));
   };
-  const chosen = data.about.projects.map((project) =>
-    element(
-      "tr",
-      {},
-      element("td", { class: "number" }, String(project.number)),
-      named(project.project_id, project.name, `${project.kind}. ${project.where}, ${project.council}. For: ${project.for_whom}; ${project.phases}.`),
-      element("td", {}, project.opens),
-      element("td", { class: "number" }, project.places.toFixed(0)),
-      element("td", { class: "number", "data-value": String(project.capital_gbp) }, pounds(project.capital_gbp)),
-      element("td", {}, decide(project.project_id, project.name)),
-    ),
+  const figure = (text: string) => element("td", { class: "number" }, text);
+  const built = longList(
+    "Projects to build",
+    data.about.projects,
+    [{ name: "No.", by: ({ number }) => number }, { name: "Project", by: ({ name }) => name }, { name: "Opens", by: ({ opens }) => opens }, { name: "Places", by: ({ places }) => places }, { name: "Capital", by: ({ capital_gbp }) => capital_gbp }, { name: "Next plan" }],
+    (one) => element("tr", {}, figure(String(one.number)), named(one), element("td", {}, one.opens), figure(one.places.toFixed(0)), figure(pounds(one.capital_gbp)), decide(one.project_id, one.name)),
   );
-  const heads = (names: string[], sortable: boolean) => element("thead", {}, element("tr", {}, ...names.map((name) => element("th", { scope: "col" }, ...(sortable && name !== "Next plan" ? [element("button", { type: "button" }, name)] : [name])))));
-  const built = element("table", { class: "sortable", id: "built" }, element("caption", {}, count(chosen.length, "project")), heads(["No.", "Project", "Opens", "Places", "Capital", "Next plan"], true), element("tbody", {}, ...chosen));
-
-  const rest = element("tbody");
-  const found = element("p", { class: "note", role: "status" });
-  const search = element("input", { id: "search", class: "govuk-input", type: "search", autocomplete: "off" });
-  const showRest = () => {
-    const typed = search.value.toLowerCase();
-    const fits = data.candidates.filter(({ name, council, kind }) => `${name} ${council} ${kind}`.toLowerCase().includes(typed));
-    found.textContent = fits.length > MOST_SHOWN ? `The first ${MOST_SHOWN} of ${count(fits.length, "candidate")}. Type a name, kind or council to narrow them down.` : count(fits.length, "candidate");
-    rest.replaceChildren(
-      ...fits.slice(0, MOST_SHOWN).map((one) =>
-        element(
-          "tr",
-          {},
-          named(one.project_id, one.name, `${one.kind}. ${one.where}, ${one.council}. For: ${one.for_whom}; ${one.phases}.`),
-          element("td", { class: "number" }, placesRange(one)),
-          element("td", {}, decide(one.project_id, one.name)),
-        ),
-      ),
-    );
-  };
-  search.addEventListener("input", showRest);
-  showRest();
+  const rest = longList("Candidates that are not in this plan", data.candidates, [{ name: "Candidate" }, { name: "Places" }, { name: "Next plan" }], (one) => element("tr", {}, named(one), figure(placesRange(one)), decide(one.project_id, one.name)));
   const undo = button("Undo all decisions drafted here", () => {
     page.draft.pins = {};
     page.changed();
@@ -75,11 +55,47 @@ export function projectsPanel(page: PlanPage): Panel {
       {},
       heading(3, "Projects to build"),
       hint("Set a project to must be built or must not be built, then plan again. Choose its name to see it on the map."),
-      chosen.length ? scroll("Projects to build", built) : paragraph("Nothing is to be built."),
+      ...(data.about.projects.length ? built : [paragraph("Nothing is to be built.")]),
       heading(3, "Candidates that are not in this plan"),
-      ...(data.candidates.length ? [field("Narrow down", search), found, scroll("Candidates that are not in this plan", element("table", {}, element("caption", {}, "Candidates"), heads(["Candidate", "Places", "Next plan"], false), rest))] : [paragraph("Every candidate is in the plan.")]),
+      ...(data.candidates.length ? rest : [paragraph("Every candidate is in the plan.")]),
       undo,
     ),
     refresh: () => choices.forEach((made, projectId) => (made.value = page.decision(projectId))),
   };
+}
+
+/** A table of projects: sorted by the columns that can be, narrowed down by what is typed, long ones cut short on the screen but not in print. */
+function longList<T extends Project | Candidate>(caption: string, all: T[], columns: Column<T>[], row: (one: T) => HTMLTableRowElement): HTMLElement[] {
+  const made = new Map<T, HTMLTableRowElement>();
+  const body = element("tbody");
+  const found = element("p", { class: "note", role: "status" });
+  const search = element("input", { id: `search-${caption.split(" ")[0].toLowerCase()}`, class: "govuk-input", type: "search", autocomplete: "off" });
+  let sorted = [...all];
+  const draw = (most: number) => {
+    const typed = search.value.toLowerCase();
+    const fits = sorted.filter(({ name, council, kind }) => `${name} ${council} ${kind}`.toLowerCase().includes(typed));
+    found.textContent = fits.length > most ? `The first ${most} of ${fits.length.toLocaleString("en-GB")}.` : typed ? `${fits.length.toLocaleString("en-GB")} found.` : "";
+    const rowOf = (one: T) => made.get(one) ?? made.set(one, row(one)).get(one)!;
+    body.replaceChildren(...fits.slice(0, most).map(rowOf));
+  };
+  const heads = columns.map(({ name, by }) => {
+    if (!by) return element("th", { scope: "col" }, name);
+    const press = element("button", { type: "button" }, name);
+    const head = element("th", { scope: "col" }, press);
+    press.addEventListener("click", () => {
+      const down = head.getAttribute("aria-sort") === "ascending";
+      heads.forEach((other) => other.removeAttribute("aria-sort"));
+      head.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const order = (a: T, b: T) => String(by(a)).localeCompare(String(by(b)), "en-GB", { numeric: true });
+      sorted = [...all].sort((a, b) => (down ? order(b, a) : order(a, b)));
+      draw(MOST_SHOWN);
+    });
+    return head;
+  });
+  search.addEventListener("input", () => draw(MOST_SHOWN));
+  addEventListener("beforeprint", () => draw(Infinity));
+  addEventListener("afterprint", () => draw(MOST_SHOWN));
+  draw(MOST_SHOWN);
+  const list = element("table", {}, element("caption", {}, count(all.length, caption === "Projects to build" ? "project" : "candidate")), element("thead", {}, element("tr", {}, ...heads)), body);
+  return [...(all.length > MOST_SHOWN ? [field("Narrow down by name, kind or council", search), found] : []), scroll(caption, list)];
 }

@@ -149,11 +149,14 @@ export function expander(name: string, ...content: Child[]): HTMLElement {
   return element("details", { class: "govuk-details" }, element("summary", { class: "govuk-details__summary" }, element("span", { class: "govuk-details__summary-text" }, name)), element("div", { class: "govuk-details__text" }, ...content));
 }
 
-/** Sections of which one shows at a time; all show in print. Arrow keys move between them. */
-export function tabs(name: string, sections: { id: string; title: string; content: HTMLElement }[], chosen: string, change: (id: string) => void): HTMLElement {
+/** Sections of which one shows at a time, each made when it is first shown; all show in print. Arrow keys move between them. */
+export function tabs(name: string, sections: { id: string; title: string; content: () => HTMLElement }[], chosen: string, change: (id: string) => void): HTMLElement {
   const heads = sections.map(({ id, title }) => element("button", { type: "button", role: "tab", id: `tab-${id}`, "aria-controls": `panel-${id}` }, title));
-  const panels = sections.map(({ id, content }) => element("div", { role: "tabpanel", id: `panel-${id}`, "aria-labelledby": `tab-${id}`, tabindex: "0" }, content));
+  const panels = sections.map(({ id }) => element("div", { role: "tabpanel", id: `panel-${id}`, "aria-labelledby": `tab-${id}`, tabindex: "0" }));
+  const make = (at: number) => panels[at].childElementCount || panels[at].append(sections[at].content());
+  addEventListener("beforeprint", () => panels.forEach((_, at) => make(at)));
   const open = (at: number) => {
+    make(at);
     heads.forEach((head, i) => {
       head.setAttribute("aria-selected", String(i === at));
       head.tabIndex = i === at ? 0 : -1;

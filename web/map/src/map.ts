@@ -1,6 +1,6 @@
 // The map: areas shaded by a figure, council outlines, settings, projects and flows. It knows what to draw, not why.
 
-import { LngLatBounds, Map as LibreMap, NavigationControl, ScaleControl, setWorkerUrl, type ExpressionSpecification, type FilterSpecification, type GeoJSONSource, type StyleSpecification } from "maplibre-gl";
+import { LngLatBounds, Map as LibreMap, NavigationControl, prewarm, ScaleControl, setWorkerUrl, type ExpressionSpecification, type FilterSpecification, type GeoJSONSource, type StyleSpecification } from "maplibre-gl";
 import { breaks, classOf, shade } from "./classes";
 import type { PlanData } from "./data";
 import { arrange, type Point } from "./pins";
@@ -20,6 +20,9 @@ const MOST_BORDERED = 3000;
 /** With more councils than this, names show only from close by. */
 const MOST_NAMED = 30;
 
+/** How far borders may be from where they are, px: drawing them in software costs as much as their corners are many. */
+const SIMPLER_PX = { areas: 0.6, councils: 1 };
+
 /** A pin on the screen, in pixels. */
 const PIN = { width: 25, height: 31 };
 const CLOSEST_ZOOM = 17;
@@ -33,6 +36,12 @@ const NAME_ROOM = { px: 70, width: 2.2 };
 const NOTHING: FilterSpecification = ["==", ["id"], -1];
 
 const EMPTY: GeoJSON.FeatureCollection = { type: "FeatureCollection", features: [] };
+
+/** Starts the map's workers, so that they are ready when the data is. */
+export function prepareMap(workerUrl: string): void {
+  setWorkerUrl(workerUrl);
+  prewarm();
+}
 
 export class PlanMap {
   private drawnPins: { at: [number, number]; properties: { number: string; index: number; open: boolean } }[] = [];
@@ -89,13 +98,13 @@ export class PlanMap {
     for (const [kind, symbol] of Object.entries(SYMBOLS)) map.addImage(kind, settingSymbol(symbol), { pixelRatio: 2 });
     map.addImage("candidate", candidateSymbol(), { pixelRatio: 2 });
     map.addImage("hatching", hatching(), { pixelRatio: 2 });
-    map.addSource("areas", { type: "geojson", data: collection(data.shapes) });
-    map.addSource("councils", { type: "geojson", data: collection(data.outlines) });
+    map.addSource("areas", { type: "geojson", data: collection(data.shapes), tolerance: SIMPLER_PX.areas, buffer: 32 });
+    map.addSource("councils", { type: "geojson", data: collection(data.outlines), tolerance: SIMPLER_PX.councils, buffer: 32 });
     for (const source of ["council-names", "settings", "projects", "candidates", "pin-leaders", "flows", "chosen-site"]) map.addSource(source, { type: "geojson", data: EMPTY });
     map.addLayer({ id: "areas", type: "fill", source: "areas", paint: { "fill-color": ["coalesce", ["feature-state", "shade"], "#ffffff"], "fill-antialias": false } });
     map.addLayer({ id: "areas-unknown", type: "fill", source: "areas", filter: NOTHING, paint: { "fill-pattern": "hatching" } });
     map.addLayer({ id: "area-borders", type: "line", source: "areas", minzoom: data.about.areas > MOST_BORDERED ? 8 : 0, paint: { "line-color": "#8fa3b5", "line-width": ["interpolate", ["linear"], ["zoom"], 6, 0.1, 12, 0.8] } });
-    map.addLayer({ id: "council-borders", type: "line", source: "councils", layout: { "line-join": "round" }, paint: { "line-color": DARK, "line-width": ["interpolate", ["linear"], ["zoom"], 5, 0.6, 10, 2] } });
+    map.addLayer({ id: "council-borders", type: "line", source: "councils", paint: { "line-color": DARK, "line-width": ["interpolate", ["linear"], ["zoom"], 5, 0.6, 10, 2] } });
     map.addLayer({ id: "chosen-area", type: "line", source: "areas", filter: NOTHING, paint: { "line-color": DARK, "line-width": 4 } });
     map.addLayer({ id: "chosen-area-glow", type: "line", source: "areas", filter: NOTHING, paint: { "line-color": "#ffdd00", "line-width": 2 } });
     const width: ExpressionSpecification = ["interpolate", ["linear"], ["get", "pupils"], 5, 2, 40, 8];

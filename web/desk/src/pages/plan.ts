@@ -1,7 +1,6 @@
 // A plan: what it does, where and when; changes on top of it; questions about it; everything to take away.
 
 import { PlanData } from "../../../map/src/data";
-import { makeSortable } from "../../../map/src/dom";
 import type { Explorer } from "../../../map/src/explorer";
 import type { Selection } from "../../../map/src/state";
 import { changePanel } from "../change_panel";
@@ -35,6 +34,7 @@ export interface PlanPage {
 }
 
 export async function planPage(id: string): Promise<void> {
+  const loading = PlanData.load((block) => bytes(`plans/${id}/map/${block}`));
   const [listed, summary] = await Promise.all([get<PlanBody>(`plans/${id}`), get<Summary>(`plans/${id}/files/plan.json`)]);
   const plan: PlanBody = { ...listed, summary };
   const [ofCase, request, others, funds, assumptions, candidates, explained, data] = await Promise.all([
@@ -45,7 +45,7 @@ export async function planPage(id: string): Promise<void> {
     get<Assumption[]>("assumptions"),
     get<PlanData["candidates"]>(`cases/${plan.case_id}/candidates`),
     explainedBy(id),
-    PlanData.load((block) => bytes(`plans/${id}/map/${block}`)),
+    loading,
   ]);
   const chosen = new Set(data.about.projects.map(({ project_id }) => project_id));
   data.candidates = candidates.filter(({ project_id }) => !chosen.has(project_id));
@@ -84,9 +84,9 @@ export async function planPage(id: string): Promise<void> {
   const projects = projectsPanel(page);
   const changes_ = changePanel(page, status);
   const sections = [
-    { id: "projects", title: "Projects", content: projects.element },
-    { id: "change", title: "Change and plan again", content: changes_.element },
-    { id: "ask", title: "Ask why", content: questionsPanel(page, explained) },
+    { id: "projects", title: "Projects", content: () => projects.element },
+    { id: "change", title: "Change and plan again", content: () => changes_.element },
+    { id: "ask", title: "Ask why", content: () => questionsPanel(page, explained) },
   ];
   const map = mapSection("Where and when", data.about.modelled, tabs("About this plan", sections, param("tab") ?? "projects", (tab) => remember({ tab })));
   show(
@@ -107,7 +107,6 @@ export async function planPage(id: string): Promise<void> {
     heading(2, "Take it away"),
     downloads(plan, data),
   );
-  for (const sortable of document.querySelectorAll<HTMLTableElement>("table.sortable")) makeSortable(sortable);
   explorer = await openMap(map, data, { more: (selection) => decisionFor(page, selection) });
   page.changed();
 }
