@@ -55,7 +55,7 @@ class Searched:
 
 
 @dataclass(frozen=True)
-class _Worlds:
+class SolvedWorlds:
     """The three solved worlds: what is committed, the planner's rule, and the plan."""
 
     counterfactual: Solution
@@ -83,22 +83,38 @@ def plan_case(
     ``base``: an earlier plan, whose projects the search starts from (``start``), adds to (``keep``) or takes as they are (``hold``).
     Raises InputError for a bad request, and when no plan keeps all that is asked for: then with what clashes.
     """
-    asked, say, began = request or PlanRequest(), progress or (lambda _: None), _Clock()
+    asked, say, began = request or PlanRequest(), progress or (lambda _: None), Clock()
     case = asked.applied_to(case)
     say("Formulating")
     formulation = formulate(case, asked.scenario)
     say(f"  {formulation.problem.size()}")
     earlier = None if base is None else decisions_of(formulation, base.plan.projects)
     formulation, worlds = _solve_worlds(formulation, asked, say, interrupted, watch, earlier, use_base)
+    plan = plan_of_worlds(formulation, asked, worlds, began, inputs=inputs, progress=say, interrupted=interrupted)
+    if asked.check_with and worlds.searched:
+        say(f"Checking plan and bound with {asked.check_with}")
+        plan.summary["check"] = second_opinion(plan.summary, asked, worlds.searched, worlds.plan, interrupted)
+    return plan
+
+
+def plan_of_worlds(
+    formulation: Formulation,
+    asked: PlanRequest,
+    worlds: SolvedWorlds,
+    began: Clock,
+    *,
+    inputs: dict[str, str] | None = None,
+    progress: Say | None = None,
+    interrupted: Callable[[], bool] = lambda: False,
+) -> Plan:
+    """Solved worlds as tables and headline. ``formulation``: of the case as asked for, with its floor."""
+    say = progress or (lambda _: None)
     say("Writing the tables of the three worlds")
     plan = plan_tables(formulation, worlds.plan)
     counterfactual = plan_tables(formulation, worlds.counterfactual)
     rule = plan_tables(formulation, worlds.rule)
     sensitivity = _sensitivity(formulation, worlds, asked, say, interrupted) if asked.sensitivity and not interrupted() else []
-    summary = _summary(case, asked, formulation, worlds, plan, counterfactual, rule, sensitivity, inputs or {}, began)
-    if asked.check_with and worlds.searched:
-        say(f"Checking plan and bound with {asked.check_with}")
-        summary["check"] = second_opinion(summary, asked, worlds.searched, worlds.plan, interrupted)
+    summary = _summary(formulation.case, asked, formulation, worlds, plan, counterfactual, rule, sensitivity, inputs or {}, began)
     return Plan(summary, plan, counterfactual, rule)
 
 
@@ -141,7 +157,7 @@ def _solve_worlds(
     watch: Callable[[Progress], None] | None,
     earlier: Decisions | None,
     use: Use,
-) -> tuple[Formulation, _Worlds]:
+) -> tuple[Formulation, SolvedWorlds]:
     how = search_options(request, say, interrupted)
     if clash := clash_problems(formulation):
         raise InputError(clash)
@@ -157,7 +173,7 @@ def _solve_worlds(
         watch(Progress(0.0, "rule", math.inf, -math.inf))
     say("Plan")
     if earlier is not None and use == "hold":
-        return formulation, _Worlds(counterfactual, rule, _held(formulation, counterfactual, earlier, how))
+        return formulation, SolvedWorlds(counterfactual, rule, _held(formulation, counterfactual, earlier, how))
     searching = replace(search_options(request, say, interrupted, watch), patience=math.inf if asked else PATIENCE_S)
     try:
         plan, stages, searched = _search(formulation, request, counterfactual, decisions, earlier, use, searching)
@@ -173,7 +189,7 @@ def _solve_worlds(
     # one that builds nothing is the counterfactual, not the same flows to within the slack of the floor
     if _same(plan.decisions, counterfactual.decisions):
         plan = _proven(counterfactual, plan)
-    return formulation, _Worlds(counterfactual, rule, plan, stages, searched)
+    return formulation, SolvedWorlds(counterfactual, rule, plan, stages, searched)
 
 
 def _no_worse(watch: Callable[[Progress], None], known: float) -> Callable[[Progress], None]:
@@ -269,7 +285,7 @@ def search_options(
 
 
 def _sensitivity(
-    formulation: Formulation, worlds: _Worlds, request: PlanRequest, say: Say, interrupted: Callable[[], bool]
+    formulation: Formulation, worlds: SolvedWorlds, request: PlanRequest, say: Say, interrupted: Callable[[], bool]
 ) -> list[dict[str, Any]]:
     """What the same projects save and avoid at other displacement shares and tails, and in the case's other demand scenarios."""
     how = replace(search_options(request, lambda _: None, interrupted), gap=max(request.gap, 1e-3))
@@ -297,7 +313,7 @@ def _other_scenarios(formulation: Formulation) -> list[str]:
     return [str(scenario) for scenario in demand.sort_values().index]
 
 
-def _saving_with(formulation: Formulation, worlds: _Worlds, overrides: dict[str, Any], how: SolveOptions) -> dict[str, float]:
+def _saving_with(formulation: Formulation, worlds: SolvedWorlds, overrides: dict[str, Any], how: SolveOptions) -> dict[str, float]:
     case = formulation.case
     unchanged = all(case.assumptions.number(name) == value for name, value in overrides.items())
     if unchanged:
@@ -307,7 +323,7 @@ def _saving_with(formulation: Formulation, worlds: _Worlds, overrides: dict[str,
     return _saving(other, worlds.counterfactual if "displacement.share" in overrides else None, worlds, how)
 
 
-def _saving(other: Formulation, counterfactual: Solution | None, worlds: _Worlds, how: SolveOptions) -> dict[str, float]:
+def _saving(other: Formulation, counterfactual: Solution | None, worlds: SolvedWorlds, how: SolveOptions) -> dict[str, float]:
     """What the plan's projects save in another formulation; its counterfactual is solved unless it is known."""
     counterfactual = counterfactual or solve(_unasked(other.problem), how, fixed=no_decisions(other.problem))
     floored = with_floor(other, counterfactual.flows)
@@ -332,13 +348,13 @@ def _summary(
     case: Case,
     request: PlanRequest,
     formulation: Formulation,
-    worlds: _Worlds,
+    worlds: SolvedWorlds,
     plan: PlanTables,
     counterfactual: PlanTables,
     rule: PlanTables,
     sensitivity: list[dict[str, Any]],
     inputs: dict[str, str],
-    began: _Clock,
+    began: Clock,
 ) -> dict[str, Any]:
     """What plan.json holds. Costs are those of the tables, so that anyone can add them up."""
     objective, without, by_rule = (_objective(tables) for tables in (plan, counterfactual, rule))
@@ -395,7 +411,7 @@ def _places_opened(case: Case, plan: PlanTables) -> dict[str, float]:
     return {"places_opened": opened, "places_removed": removed, "new_places": opened - removed}
 
 
-class _Clock:
+class Clock:
     """Wall and processor seconds at the start."""
 
     def __init__(self) -> None:

@@ -1,7 +1,8 @@
 """``python -m sufficiency.england --data DIR --out DIR``: plan England's capital programme and say what it buys.
 
-Writes to OUT: ``case/`` (unless it is there), ``england.json``, ``england.md``, ``regions.csv``, and for every world its
-projects, needs and travel as Parquet (``worlds/``), for each region its share of them (``regions/``).
+Writes to OUT: ``case/`` (unless it is there), ``plan/`` (a plan folder as any other, audited), ``england.json``, ``england.md``,
+``regions.csv``, and for every world its projects, needs and travel as Parquet (``worlds/``), for each region its share of them
+(``regions/``).
 """
 
 from __future__ import annotations
@@ -25,34 +26,42 @@ from solver.decomposition.neighbourhoods import Run, run_here
 from solver.machines import machines
 from solver.result import Progress
 from solver.solve import SolveOptions
+from sufficiency.audit import audit_plan, write_audit
 from sufficiency.build.build_case import build_case
-from sufficiency.case import load_case, save_case
-from sufficiency.england.figures import by_region, happened_table, national, world_tables
+from sufficiency.case import Case, case_hashes, load_case, save_case
+from sufficiency.england.figures import by_region, happened_table, national, tables_by_world
 from sufficiency.england.report import report_text
-from sufficiency.england.worlds import solve_worlds
+from sufficiency.england.worlds import Say, solve_worlds
 from sufficiency.formulate import Formulation, formulate
+from sufficiency.outputs.folder import write_plan
+from sufficiency.outputs.map_page import PageNotBuiltError
+from sufficiency.plan import Plan
+from sufficiency.request import PlanRequest
+from sufficiency.workflow import Clock, plan_of_worlds
 
 
 def main() -> None:
     """Straight through; progress goes to the error stream."""
     chosen = _arguments()
-    began, cpu = time.monotonic(), time.process_time()
+    clock = Clock()
 
     def say(text: str) -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        sys.stderr.write(f"[{time.monotonic() - began:7.1f} s, CPU {time.process_time() - cpu:7.1f} s, {peak:4.1f} GB] {text}\n")
+        sys.stderr.write(f"[{time.monotonic() - clock.wall:7.1f} s, CPU {time.process_time() - clock.cpu:7.1f} s, {peak:4.1f} GB] {text}\n")
         sys.stderr.flush()
 
     def watch(step: Progress) -> None:
         plan = f"plan {step.upper / 1e6:,.0f}m" if step.upper < float("inf") else "no plan yet"
         say(f"  {step.phase:<8} {plan}, bound {step.lower / 1e6:,.0f}m")
 
-    formulation = _formulated(chosen, say)
-    how = SolveOptions(gap=chosen.gap, seconds=chosen.time_limit, threads=chosen.threads, report=watch)
+    asked = PlanRequest(gap=chosen.gap, time_limit_s=chosen.time_limit, threads=chosen.threads, sensitivity=False)
+    formulation = _formulated(chosen, asked, say)
+    how = SolveOptions(gap=asked.gap, seconds=asked.time_limit_s, threads=asked.threads, report=watch)
     with _machines(chosen) as run:
         worlds = solve_worlds(formulation, replace(how, run=run), say)
-    say("Tables")
-    tables = {name: world_tables(*world) for name, world in worlds.by_name().items()}
+    plan = plan_of_worlds(worlds.formulation, asked, worlds.three(), clock, inputs=case_hashes(chosen.out / "case"), progress=say)
+    say("Tables of the other worlds")
+    tables = tables_by_world(worlds, plan)
     regions = by_region(worlds, tables)
     found = {
         "title": f"England: {formulation.case.programme}, {formulation.case.academic_years[0]} to {formulation.case.academic_years[-1]}",
@@ -60,13 +69,32 @@ def main() -> None:
         "processors": os.cpu_count(),
         **national(worlds, tables),
         "log": [vars(step) for step in worlds.plan.log],
-        "wall_s": time.monotonic() - began,
-        "cpu_s": time.process_time() - cpu,
+        "wall_s": time.monotonic() - clock.wall,
+        "cpu_s": time.process_time() - clock.cpu,
         "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
     }
+    case = formulation.case
+    del formulation, worlds  # the plan's tables need the room
     happened = happened_table(found)
-    _write(chosen.out, found, regions, happened, tables, formulation)
+    say(f"Writing {chosen.out}")
+    _write(chosen.out, found, regions, happened, tables, case)
+    _write_plan(plan, case, chosen.out, say)
     sys.stdout.write(report_text(found, regions, happened))
+
+
+def _write_plan(plan: Plan, case: Case, out: Path, say: Say) -> None:
+    """The plan folder and its audit. SystemExit when the audit finds a breach."""
+    folder = out / "plan"
+    try:
+        write_plan(plan, case, folder, say)
+    except PageNotBuiltError as error:
+        say(f"No map: {error}")
+    say("Auditing")
+    report = audit_plan(case, folder, say, out / "case")
+    write_audit(report, folder)
+    say("The audit found no breach." if report.passed else f"{len(report.breaches)} breaches: see {folder / 'audit.json'}")
+    if not report.passed:
+        raise SystemExit(1)
 
 
 def _arguments() -> argparse.Namespace:
@@ -95,13 +123,13 @@ def _machines(chosen: argparse.Namespace) -> Iterator[Run]:
         yield run
 
 
-def _formulated(chosen: argparse.Namespace, say: Any) -> Formulation:
+def _formulated(chosen: argparse.Namespace, asked: PlanRequest, say: Say) -> Formulation:
     """The case, built where it is not there yet, as arrays; its tables are not kept beside them."""
     folder = chosen.out / "case"
     if not (folder / "case.toml").is_file():
         save_case(build_case(chosen.data, level=chosen.level, england=True, programme=chosen.programme, progress=say), folder)
     say(f"Reading {folder}")
-    formulation = formulate(load_case(folder))
+    formulation = formulate(asked.applied_to(load_case(folder)), asked.scenario)
     say(f"  {formulation.problem.size()}")
     return formulation
 
@@ -112,13 +140,13 @@ def _write(
     regions: pd.DataFrame,
     happened: pd.DataFrame,
     tables: dict[str, dict[str, pd.DataFrame]],
-    formulation: Formulation,
+    case: Case,
 ) -> None:
     """All files; tables of many rows as Parquet."""
     (out / "england.json").write_text(json.dumps(found, indent=1, default=float), encoding="utf-8")
     (out / "england.md").write_text(report_text(found, regions, happened), encoding="utf-8")
     regions.to_csv(out / "regions.csv", index=False)
-    region = formulation.case.councils.set_index("council_code")["region_name"]
+    region = case.councils.set_index("council_code")["region_name"]
     for world, parts in tables.items():
         for name, table in parts.items():
             (out / "worlds" / world).mkdir(parents=True, exist_ok=True)

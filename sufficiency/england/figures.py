@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 
 from solver.result import Solution
-from sufficiency.england.worlds import Worlds
+from sufficiency.england.worlds import SHOWN_RULE, Worlds
 from sufficiency.formulate import Formulation
+from sufficiency.plan import Plan
 from sufficiency.results import tidy
 from sufficiency.results.stays import latent_of, stays_of
 from sufficiency.results.tables import needs_table, projects_table, travel_table
@@ -20,6 +21,16 @@ HAPPENED = {
     "independent special": (20_324, 29_647),
 }
 """Pupils with a plan in England, January 2022 and January 2025, as printed (Education, health and care plans 2025)."""
+
+
+def tables_by_world(worlds: Worlds, plan: Plan) -> dict[str, dict[str, pd.DataFrame]]:
+    """``world_tables`` of every world; those of the plan folder are taken from the plan."""
+    known = {"counterfactual": plan.counterfactual, SHOWN_RULE: plan.rule, "plan": plan.plan}
+    names = ("projects", "needs", "travel")
+    return {
+        name: {table: getattr(known[name], table) for table in names} if name in known else world_tables(*world)
+        for name, world in worlds.by_name().items()
+    }
 
 
 def world_tables(formulation: Formulation, solution: Solution) -> dict[str, pd.DataFrame]:

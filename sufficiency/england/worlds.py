@@ -13,14 +13,17 @@ from solver.result import Decisions, Solution
 from solver.rules import cheapest_first, cheapest_per_displaced, largest_need_first
 from solver.solve import SolveOptions, solve
 from sufficiency.formulate import Formulation, with_floor
+from sufficiency.workflow import SolvedWorlds
 
 RULES: dict[str, Callable[[Problem], Decisions]] = {
     "cheapest_per_place": cheapest_first,
     "cheapest_per_independent_avoided": cheapest_per_displaced,
     "formula_without_optimising": largest_need_first,
 }
-RULE_SHARE, POOLED_SHARE = 0.1, 0.2
-"""Share of the time limit that each rule, and the plan with pooled budgets, may take."""
+SHOWN_RULE = "cheapest_per_place"
+"""The rule of a plan folder."""
+COUNTERFACTUAL_SHARE, RULE_SHARE, POOLED_SHARE = 0.6, 0.2, 0.25
+"""Shares of the time limit that the other worlds may take beside the plan: each finds prices and fills its flows once or twice."""
 
 Say = Callable[[str], None]
 
@@ -41,6 +44,10 @@ class Worlds:
         """The better of the two planner's rules."""
         return min(("cheapest_per_place", "cheapest_per_independent_avoided"), key=lambda name: self.rules[name].upper)
 
+    def three(self) -> SolvedWorlds:
+        """Those that a plan folder holds."""
+        return SolvedWorlds(self.counterfactual, self.rules[SHOWN_RULE], self.plan)
+
     def by_name(self) -> dict[str, tuple[Formulation, Solution]]:
         """Every world with the formulation that it was solved in."""
         worlds = {"counterfactual": self.counterfactual, **self.rules, "plan": self.plan}
@@ -51,7 +58,8 @@ class Worlds:
 def solve_worlds(formulation: Formulation, how: SolveOptions, say: Say) -> Worlds:
     """Counterfactual, rules, plan, and the plan when each region's councils pool their budgets. Each starts from what is known."""
     say("Counterfactual: committed projects only")
-    counterfactual = solve(formulation.problem, how, fixed=no_decisions(formulation.problem))
+    shorter = replace(how, seconds=COUNTERFACTUAL_SHARE * how.seconds)
+    counterfactual = solve(formulation.problem, shorter, fixed=no_decisions(formulation.problem))
     formulation = with_floor(formulation, counterfactual.flows)
     problem = formulation.problem
     rules = {}
@@ -61,7 +69,7 @@ def solve_worlds(formulation: Formulation, how: SolveOptions, say: Say) -> World
         rules[name] = solve(problem, shorter, fixed=rule(problem), known_flows=[counterfactual.flows], start=counterfactual)
     best = min([counterfactual, *rules.values()], key=lambda world: world.upper)
     say("Plan")
-    plan = solve(problem, how, known_flows=[counterfactual.flows], start=best)
+    plan = solve(problem, how, known_flows=[counterfactual.flows], start=replace(best, prices=None))  # its prices are of held projects
     say("Plan with budgets pooled within regions")
     pooled_formulation = replace(formulation, problem=pooled_by_region(formulation))
     shorter = replace(how, seconds=POOLED_SHARE * how.seconds)

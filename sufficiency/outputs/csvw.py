@@ -21,12 +21,18 @@ from sufficiency.tables.problems import InputError, InputProblem
 from sufficiency.tables.report_schemas import REPORT_SCHEMAS
 from sufficiency.tables.schemas import Table
 
-ARROW_TYPES: Final[dict[str, pa.DataType]] = {"float64": pa.float64(), "int64": pa.int64(), "bool": pa.bool_(), "str": pa.string()}
+ARROW_TYPES: Final[dict[str, pa.DataType]] = {
+    "float64": pa.float64(),
+    "int64": pa.int64(),
+    "bool": pa.bool_(),
+    "str": pa.string(),
+    "category": pa.dictionary(pa.int32(), pa.string()),
+}
 EXACT_RIGHTS: Final = "Rests on records of persons and holds small counts: must not leave the store."
 HIDEABLE: Final = "; rounded, empty = hidden"
 WRITTEN: Final = {**PLAN_SCHEMAS, **REPORT_SCHEMAS}
 """Every table that is written, by name."""
-CSVW_TYPES: Final = {"float64": "number", "int64": "integer", "bool": "boolean", "str": "string"}
+CSVW_TYPES: Final = {"float64": "number", "int64": "integer", "bool": "boolean", "str": "string", "category": "string"}
 
 
 def write_table(table: pd.DataFrame, name: str, folder: Path, case: Case, *, exact: bool = False, parquet: bool = False) -> None:

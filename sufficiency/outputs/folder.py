@@ -32,8 +32,10 @@ from sufficiency.plan import Plan, PlanTables
 from sufficiency.tables.plan_schemas import PLAN_SCHEMAS
 from sufficiency.tables.problems import InputError, InputProblem
 
-PACKED: Final = frozenset({"placements"})
-"""Tables that the other worlds hold as Parquet: large, and seldom opened by people."""
+PACKED: Final = frozenset({"placements", "unmet"})
+"""Tables by small area. Parquet where they have more rows than MOST_ROWS; placements of the other worlds always."""
+MOST_ROWS: Final = 2_000_000
+"""Rows of a CSV file beyond which nobody opens it: England has tens of millions."""
 SUBFOLDERS: Final = {"plan": ".", "counterfactual": "counterfactual", "rule": "rule"}
 
 
@@ -108,8 +110,9 @@ def _write_tables(plan: Plan, case: Case, folder: Path, *, exact: bool) -> None:
     for variant, subfolder in SUBFOLDERS.items():
         (folder / subfolder).mkdir(exist_ok=True)
         for name in PLAN_SCHEMAS:
-            packed = variant != "plan" and name in PACKED
-            write_table(getattr(getattr(plan, variant), name), name, folder / subfolder, case, exact=exact, parquet=packed)
+            table = getattr(getattr(plan, variant), name)
+            packed = name in PACKED and (len(table) > MOST_ROWS or (name == "placements" and variant != "plan"))
+            write_table(table, name, folder / subfolder, case, exact=exact, parquet=packed)
 
 
 def read_plan(folder: Path) -> Plan:

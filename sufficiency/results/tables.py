@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -82,24 +83,30 @@ def places_table(formulation: Formulation, stays: Stays, places: Floats, latent:
 
 
 def placements_table(formulation: Formulation, stays: Stays, *, unmet: bool) -> pd.DataFrame:
+    """Rows of a pool (or of none) by area, class and year; ids and codes as categories, for England has tens of millions of rows."""
     rows = np.nonzero((stays.pool == len(formulation.pools)) == unmet)[0]
     r, t = np.nonzero(stays.pupils[rows] > 1e-9)
     row = rows[r]
-    classes = formulation.demand.classes.iloc[stays.cls[row]]
-    areas = formulation.demand.areas.iloc[stays.area[row]]
+    areas, classes = formulation.demand.areas, formulation.demand.classes
     table = {
-        "area_id": areas["area_id"].to_numpy(),
+        "area_id": _coded(areas["area_id"], stays.area[row]),
         **(
-            {"council_code": areas["council_code"].to_numpy()}
+            {"council_code": _coded(areas["council_code"], stays.area[row])}
             if unmet
-            else {"pool_id": formulation.pools["pool_id"].to_numpy()[stays.pool[row]]}
+            else {"pool_id": _coded(formulation.pools["pool_id"], stays.pool[row])}
         ),
-        **{name: classes[name].to_numpy() for name in ("need_group", "severity", "phase", "route")},
-        "academic_year": np.array(formulation.case.academic_years, object)[t],
+        **{name: _coded(classes[name], stays.cls[row]) for name in ("need_group", "severity", "phase", "route")},
+        "academic_year": _coded(formulation.case.academic_years, t),
         "entrants": stays.entrants[row, t],
         "pupils": stays.pupils[row, t],
     }
     return pd.DataFrame(table)
+
+
+def _coded(values: Iterable[str], position: Ints) -> pd.Categorical:
+    """``values[position]``."""
+    codes, names = pd.factorize(np.array(list(values), dtype=object), sort=True)
+    return pd.Categorical.from_codes(codes[position], categories=pd.Index(names, dtype=str))
 
 
 def needs_table(formulation: Formulation, stays: Stays, latent: Floats) -> pd.DataFrame:

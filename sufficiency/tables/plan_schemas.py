@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import pandas as pd
 from pandera.typing import Series
 
 from sufficiency.tables.schemas import ACADEMIC_YEAR, FINANCIAL_YEAR, Table, column
@@ -35,7 +36,9 @@ class BuiltProjects(Table):
     opens_academic_year: Series[str] = column("Academic year in which the places open", "year", str_matches=ACADEMIC_YEAR)
     places: Series[float] = column("Places that the stage opens (or keeps)", "places", ge=0)
     capital_gbp: Series[float] = column("Capital of the stage with optimism bias, undiscounted", "GBP, price base of the case", ge=0)
-    capital_net_pv_gbp: Series[float] = column("Capital discounted, less the discounted credit for useful life after the appraisal", "GBP, present value")
+    capital_net_pv_gbp: Series[float] = column(
+        "Capital discounted, less the discounted credit for useful life after the appraisal", "GBP, present value"
+    )
     decision: Series[str] = column("open (chosen by the plan) or committed", "code")
 
 
@@ -58,15 +61,15 @@ class PlanPlaces(Table):
 
 
 class PlanPlacements(Table):
-    """Who is placed where: entrants of the year and all pupils there, base-year pupils included."""
+    """Who is placed where: entrants of the year and all pupils there, base-year pupils included. England has tens of millions of rows."""
 
-    area_id: Series[str] = column("Area of residence", "ONS code")
-    pool_id: Series[str] = column("Pool, or the project that opened it", "id")
-    need_group: Series[str] = column("Need group", "code", isin=list(NEED_GROUPS))
-    severity: Series[str] = column("Severity band", "code", isin=list(SEVERITIES))
-    phase: Series[str] = column("Phase", "code", isin=list(PHASES))
-    route: Series[str] = column("any, or independent_only for the irreducible share", "code", isin=list(ROUTES))
-    academic_year: Series[str] = column("Academic year", "year", str_matches=ACADEMIC_YEAR)
+    area_id: Series[pd.CategoricalDtype] = column("Area of residence", "ONS code")
+    pool_id: Series[pd.CategoricalDtype] = column("Pool, or the project that opened it", "id")
+    need_group: Series[pd.CategoricalDtype] = column("Need group", "code", isin=list(NEED_GROUPS))
+    severity: Series[pd.CategoricalDtype] = column("Severity band", "code", isin=list(SEVERITIES))
+    phase: Series[pd.CategoricalDtype] = column("Phase", "code", isin=list(PHASES))
+    route: Series[pd.CategoricalDtype] = column("any, or independent_only for the irreducible share", "code", isin=list(ROUTES))
+    academic_year: Series[pd.CategoricalDtype] = column("Academic year", "year", str_matches=ACADEMIC_YEAR)
     entrants: Series[float] = column("Pupils placed there in this year", "pupils", ge=0)
     pupils: Series[float] = column("All pupils of the group there in this year", "pupils", ge=0)
 
@@ -183,7 +186,9 @@ class PlanLimits(Table):
 
     rule: Series[str] = column("Kind of limit", "code", isin=["least_use", "border", "equity"])
     name: Series[str] = column("Project; councils of residence and of the places; or the floor in words")
-    academic_year: Series[str] = column("Academic year; all for a floor over all years", "year or all", str_matches=r"^(?:all|\d{4}/\d{2})$")
+    academic_year: Series[str] = column(
+        "Academic year; all for a floor over all years", "year or all", str_matches=r"^(?:all|\d{4}/\d{2})$"
+    )
     unit: Series[str] = column("Unit of the figures; PV: each year by its weight in the objective")
     found: Series[float] = column("What is", "see unit")
     limit: Series[float] = column("What is asked: at least (least use) or at most", "see unit")
@@ -229,7 +234,9 @@ class PlanBlock(Table):
     top_up_gbp: Series[float] = column("Top-up of its pupils in state provision", "GBP per year")
     fees_gbp: Series[float] = column("Fees of independent places", "GBP per year", ge=0)
     from_mainstream_gbp: Series[float] = column("Extra cost of pupils drawn from mainstream into its new places", "GBP per year")
-    import_export_gbp: Series[float] = column("Import and export adjustment: paid for pupils placed elsewhere, less received", "GBP per year")
+    import_export_gbp: Series[float] = column(
+        "Import and export adjustment: paid for pupils placed elsewhere, less received", "GBP per year"
+    )
     spend_gbp: Series[float] = column("Sum of these", "GBP per year")
     other_spend_gbp: Series[float] = column("Other high needs spending as entered", "GBP per year")
     block_gbp: Series[float] = column("High needs block as entered; empty = not entered", "GBP per year", nullable=True)
