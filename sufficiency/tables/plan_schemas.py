@@ -61,8 +61,9 @@ class PlanPlaces(Table):
 
 
 class PlanPlacements(Table):
-    """Who is placed where: entrants of the year and all pupils there, base-year pupils included. England has tens of millions of rows."""
+    """Who is placed where: entrants of the year and all pupils there, base-year pupils included."""
 
+    # categories, for England has tens of millions of rows
     area_id: Series[pd.CategoricalDtype] = column("Area of residence", "ONS code")
     pool_id: Series[pd.CategoricalDtype] = column("Pool, or the project that opened it", "id")
     need_group: Series[pd.CategoricalDtype] = column("Need group", "code", isin=list(NEED_GROUPS))
