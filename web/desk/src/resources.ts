@@ -76,7 +76,7 @@ export interface RequestBody extends Named {
   case_id: string;
   base_plan_id: string | null;
   settings: { scenario?: string; gap?: number; time_limit_s?: number; assumptions?: Record<string, unknown> };
-  changes: { pins?: Pin[]; budgets?: Budget[]; question?: unknown };
+  changes: { pins?: Pin[]; budgets?: Budget[]; question?: { kind: string } };
 }
 
 export type Decision = "open" | "committed" | "forbidden";

@@ -30,6 +30,10 @@ export function signIn(key: string): void {
   sessionStorage.setItem(KEY, key);
 }
 
+export function signOut(): void {
+  sessionStorage.removeItem(KEY);
+}
+
 async function ask(path: string, how: RequestInit = {}): Promise<Response> {
   const headers = new Headers(how.headers);
   const key = sessionStorage.getItem(KEY);

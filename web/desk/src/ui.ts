@@ -186,15 +186,21 @@ export function show(title: string, trail: [href: string, text: string][], ...co
   document.getElementById("main")!.replaceChildren(...content);
 }
 
-/** The error summary: what is wrong, with every fault and its remedy; it takes the focus. */
-export function showError(error: unknown): void {
+/** The error summary: what is wrong, with every fault and its remedy, or a link to the field that is wrong; it takes the focus. */
+export function showError(error: unknown, wrong?: HTMLElement): void {
   const faults = error instanceof ServiceError ? error.faults : [];
   const where = ({ file, row, column, value }: Fault) => [file, row === null ? "" : `row ${row}`, column ?? "", value === null ? "" : `"${value}"`].filter(Boolean).join(", ");
   const list = faults.map((fault) => element("li", {}, `${where(fault)}: ${fault.message}. ${fault.remedy}`));
+  const message = error instanceof Error ? error.message : String(error);
+  const toField = link(`#${wrong?.id}`, message);
+  toField.addEventListener("click", (event) => {
+    event.preventDefault();
+    wrong?.focus();
+  });
   const made = element(
     "div",
     { class: "govuk-error-summary", id: "error", tabindex: "-1" },
-    element("div", { role: "alert" }, heading(2, "There is a problem"), paragraph(error instanceof Error ? error.message : String(error)), element("ul", { class: "govuk-list govuk-error-summary__list" }, ...list)),
+    element("div", { role: "alert" }, heading(2, "There is a problem"), paragraph(wrong ? toField : message), element("ul", { class: "govuk-list govuk-error-summary__list" }, ...list)),
   );
   document.getElementById("error")?.remove();
   document.getElementById("main")!.prepend(made);

@@ -44,3 +44,6 @@ export const count = (number: number, thing: string): string => `${number.toLoca
 export const last = <T>(byYear: Record<string, T>): T | undefined => Object.values(byYear).at(-1);
 
 export const SCENARIOS: Record<string, string> = { low: "Low: fewer pupils", central: "Central: the forecast", high: "High: more pupils" };
+
+/** With a capital letter. */
+export const capital = (text: string): string => text[0].toUpperCase() + text.slice(1);

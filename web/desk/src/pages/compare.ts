@@ -8,8 +8,9 @@ import { baseMap, mapSection, openMap, workerUrl } from "../map_section";
 import type { CaseBody, Comparison, PlanBody } from "../resources";
 import { bytes, get, list, post } from "../service";
 import { href } from "../state";
+import { layoutChoice } from "../swipe";
 import { element, heading, link, paragraph, scroll, show, table, tiles } from "../ui";
-import { count, percent, pounds, signed, whole } from "../words";
+import { capital, count, percent, pounds, signed, whole } from "../words";
 
 const CHANGES: Record<string, string> = { "only first": "Only in the first", "only second": "Only in the second", resized: "Other size", moved: "Other year", same: "The same" };
 
@@ -25,7 +26,9 @@ export async function comparePage(firstId: string, secondId: string): Promise<vo
   const changed = comparison.projects.filter(({ change }) => change !== "same");
   const map = mapSection("Where they differ", data[0].about.modelled);
   map.element.classList.add("paired");
-  map.beside.prepend(heading(3, `Second: ${second.name}`), canvas);
+  const headings: [HTMLElement, HTMLElement] = [heading(3, `First: ${first.name}`), heading(3, `Second: ${second.name}`)];
+  map.beside.prepend(headings[1], canvas);
+  const layout = layoutChoice({ section: map.element, frame: map.slots.frame, second: canvas, headings });
   show(
     `${first.name} and ${second.name}`,
     [[href({ case: ofCase.id }), ofCase.name]],
@@ -48,7 +51,7 @@ export async function comparePage(firstId: string, secondId: string): Promise<vo
         )
       : paragraph("Both plans build the same projects, of the same size, in the same years."),
   );
-  map.slots.frame.before(heading(3, `First: ${first.name}`));
+  map.slots.frame.before(headings[0]);
   const other = { map: null as PlanMap | null };
   const follow = (view: View) => {
     const same = { ...view, group: sameNeed(data, view.group), year: Math.min(view.year, data[1].about.years.length - 1) };
@@ -60,12 +63,12 @@ export async function comparePage(firstId: string, secondId: string): Promise<vo
   other.map = await PlanMap.create(canvas, label("second", second), workerUrl(), data[1], baseMap());
   other.map.scale = data[0];
   explorer.show();
+  map.slots.controls.before(layout.element);
+  layout.place([explorer.map.map, other.map.map]);
   moveTogether(explorer.map, other.map);
 }
 
 const label = (which: string, { name }: PlanBody): string => `Map of the ${which} plan, ${name}. The tables on this page hold the same figures.`;
-
-const capital = (text: string): string => text[0].toUpperCase() + text.slice(1);
 
 /** The need group of the second plan that bears the same code. */
 const sameNeed = ([first, second]: PlanData[], group: number): number => Math.max(0, second.groups.indexOf(first.groups[group]));

@@ -1,14 +1,14 @@
-// More or less money: what each budget would save. Each point is a plan of its own; choose one to open it.
+// Frontiers: what each budget would save, and what less travel, fewer independent placements or less unmet need would cost.
 
-import type { PlanBody, RequestBody, RunBody } from "../resources";
+import { answerRows, askPlan, openAsPlan, type Question, questionsOf, underWay } from "../answers";
+import { pointsChart } from "../points_chart";
+import type { CaseBody, PlanBody, RequestBody, RunBody } from "../resources";
 import { get, list, post, rows } from "../service";
 import { href } from "../state";
-import { axes, line, shape, svg, text } from "../svg";
-import { button, checkboxes, element, heading, link, paragraph, show, table } from "../ui";
-import { count, pounds, STATES, whole } from "../words";
+import { button, checkboxes, type Child, field, heading, hint, link, paragraph, radios, select, show, table } from "../ui";
+import { capital, count, pounds, signed, STATES, whole } from "../words";
 
 const FACTORS = [0, 0.25, 0.5, 0.75, 1.25, 1.5, 2];
-const SIZE = { width: 760, height: 380 };
 
 interface Stop {
   times: number;
@@ -17,11 +17,13 @@ interface Stop {
 
 export async function frontierPage(id: string): Promise<void> {
   const plan = await get<PlanBody>(`plans/${id}`);
-  const [requests, plans, runs, funds] = await Promise.all([
+  const ofCase = await get<CaseBody>(`cases/${plan.case_id}`);
+  const [requests, plans, runs, funds, limits] = await Promise.all([
     list<RequestBody>(`requests?case_id=${plan.case_id}`),
     list<PlanBody>(`plans?case_id=${plan.case_id}`),
     list<RunBody>(`runs?case_id=${plan.case_id}&state=queued&state=running`),
     rows<{ fund_id: string }>(`cases/${plan.case_id}/tables/funds`),
+    limitsSection(plan, ofCase),
   ]);
   const ids = [...new Set(funds.map(({ fund_id }) => fund_id))];
   const asked = new Map(requests.filter(({ base_plan_id }) => base_plan_id === id).flatMap((one) => (factorOf(one, ids) === null ? [] : [[one.id, factorOf(one, ids)!] as [string, number]])));
@@ -35,11 +37,12 @@ export async function frontierPage(id: string): Promise<void> {
     location.reload();
   };
   show(
-    "More or less money",
-    [[href({ case: plan.case_id }), "Case"], [href({ plan: id }), plan.name]],
-    heading(1, "More or less money"),
+    "What if there were more, or less?",
+    [[href({ case: ofCase.id }), ofCase.name], [href({ plan: id }), plan.name]],
+    heading(1, "What if there were more, or less?"),
+    heading(2, "What does more money buy?"),
     paragraph("Each point is a plan of its own, made with all allocations times a factor. It shows what the next pound buys, and where more money buys little."),
-    ...(stops.length > 1 ? [chart(stops, id)] : []),
+    ...(stops.length > 1 ? [moneyChart(stops, id)] : []),
     table(
       "Plans by budget",
       ["All allocations times", "Plan", "Capital spent", "Saving, present value", "Saving per extra pound", "New places"],
@@ -56,6 +59,7 @@ export async function frontierPage(id: string): Promise<void> {
           button("Plan these budgets", start),
         ]
       : []),
+    ...limits,
   );
 }
 
@@ -74,22 +78,80 @@ function marginal(stops: Stop[], at: number): string {
   return Math.abs(more) < 1 ? "no more spent" : `£${((now.saving_gbp - before.saving_gbp) / more).toFixed(2)}`;
 }
 
-function chart(stops: Stop[], id: string): HTMLElement {
-  const points = stops.map(({ plan }) => [plan.summary.capital_gbp, plan.summary.saving_gbp] as const);
-  const scale = axes(SIZE, [0, Math.max(...points.map(([x]) => x))], [Math.min(0, ...points.map(([, y]) => y)), Math.max(...points.map(([, y]) => y))]);
-  const sorted = [...points].sort(([a], [b]) => a - b).map(([x, y]) => scale.at(x, y));
-  const place = ({ plan }: Stop) => scale.at(plan.summary.capital_gbp, plan.summary.saving_gbp);
-  const near = (one: Stop, other: Stop) => Math.hypot(place(one)[0] - place(other)[0], place(one)[1] - place(other)[1]) < 30;
-  const label = (stop: Stop) => (stops.find((other) => near(stop, other)) === stop ? stops.filter((other) => near(stop, other)).map((other) => `×${other.times}`).join(", ") : "");
-  const dots = stops.flatMap((stop) => {
-    const { times, plan } = stop;
-    const [x, y] = place(stop);
-    const open = shape("a", { href: href(plan.id === id ? { plan: id } : { plan: id, with: plan.id }), "aria-label": `Times ${times}: capital ${pounds(plan.summary.capital_gbp)}, saving ${pounds(plan.summary.saving_gbp)}` });
-    open.append(shape("circle", { cx: x, cy: y, r: 9, class: plan.id === id ? "point this" : "point" }));
-    return [open, text([x, y], label(stop), x < SIZE.width / 2 ? "start" : "end", -16)];
-  });
-  const drawing = svg(SIZE, "", ...scale.frame(pounds, pounds), line(sorted, "best"), ...dots);
-  drawing.setAttribute("role", "group");
-  drawing.setAttribute("aria-label", "Saving against capital spent; the same figures stand in the table below");
-  return element("figure", { class: "desk-figure" }, drawing, element("figcaption", {}, "Across: capital spent, GBP. Up: saving, GBP, present value."));
+function moneyChart(stops: Stop[], id: string): HTMLElement {
+  const points = stops.map(({ times, plan }) => ({
+    x: plan.summary.capital_gbp,
+    y: plan.summary.saving_gbp,
+    short: `×${times}`,
+    name: `Times ${times}: capital ${pounds(plan.summary.capital_gbp)}, saving ${pounds(plan.summary.saving_gbp)}`,
+    href: href(plan.id === id ? { plan: id } : { plan: id, with: plan.id }),
+    own: plan.id === id,
+  }));
+  return pointsChart(points, { name: "capital spent, GBP", form: pounds, from: 0 }, { name: "saving, GBP, present value", form: pounds, from: 0 });
+}
+
+interface PointRow {
+  limit: number;
+  over_limit: number;
+  cost_gbp: number;
+  bound_gbp: number | null;
+  capital_gbp: number;
+  unmet_years: number;
+  outside_years: number;
+  minutes_years: number;
+}
+
+interface BuiltRow {
+  point: number;
+  project_id: string;
+  places: number;
+  start_financial_year: string;
+}
+
+/** What may be limited: how it is called, its column and its unit. */
+const LIMITED: Record<string, { name: string; column: "minutes_years" | "outside_years" | "unmet_years"; unit: string }> = {
+  travel: { name: "Shorter journeys", column: "minutes_years", unit: "pupil-minutes one way, all years, weighted" },
+  independent: { name: "Fewer independent placements", column: "outside_years", unit: "pupil-years in independent places, weighted" },
+  unmet: { name: "Fewer pupils without a suitable place", column: "unmet_years", unit: "pupil-years without a place, weighted" },
+};
+
+/** What ever tighter limits on journeys, independent placements or unmet need cost. */
+async function limitsSection(plan: PlanBody, ofCase: CaseBody): Promise<Child[]> {
+  const questions = await questionsOf(plan.id, "frontier");
+  const answers = Object.keys(LIMITED).flatMap((over) => questions.find(({ asked, tables }) => asked.over === over && tables.length) ?? []);
+  let over = "travel";
+  const points = select("points", ["3", "5", "8"].map((number) => [number, number]), "3");
+  return [
+    heading(2, "What do shorter journeys or fewer independent placements cost?"),
+    paragraph("The cheapest plans for ever tighter limits. Where the line is steep, the next step is dear."),
+    ...(await Promise.all(answers.map((one) => limitsAnswer(plan, ofCase, one)))).flat(),
+    ...underWay(questions),
+    radios("over", "What should become less?", Object.entries(LIMITED).map(([value, { name }]) => [value, name]), over, (value) => (over = value), true),
+    field("Plans to make", points, "Each takes about as long as this plan took."),
+    button("Work it out", () => askPlan(plan.id, { kind: "frontier", over, points: Number(points.value) })),
+  ];
+}
+
+async function limitsAnswer(plan: PlanBody, ofCase: CaseBody, question: Question): Promise<HTMLElement[]> {
+  const { name, column, unit } = LIMITED[question.asked.over];
+  const [found, built] = await Promise.all([answerRows<PointRow>(plan.id, question, "frontier"), answerRows<BuiltRow>(plan.id, question, "projects")]);
+  const row = (at: number) => `${question.asked.over}-${at + 1}`;
+  const points = found.map((one, at) => ({ x: one[column], y: one.cost_gbp, short: String(at + 1), name: `Plan ${at + 1}: ${whole(one[column])} ${unit}; cost ${pounds(one.cost_gbp)}`, href: `#${row(at)}` }));
+  const cells = (one: PointRow, at: number): Child[] => [
+    `Plan ${at + 1}`,
+    whole(one[column]),
+    pounds(one.cost_gbp),
+    at ? signed(one.cost_gbp - found[0].cost_gbp, pounds) : "",
+    pounds(one.capital_gbp),
+    one.over_limit > 0 ? "no" : "yes",
+    openAsPlan(`Open plan ${at + 1}`, plan, ofCase, `${name}, ${at + 1} of ${found.length}: ${ofCase.name}`, built.filter(({ point }) => point === at + 1)),
+  ];
+  const made = table(name, ["Plan", capital(unit), "Cost, present value", "More than plan 1", "Capital", "Keeps its limit", "Open"], found.map(cells), [5, 6]);
+  made.querySelectorAll("tbody tr").forEach((tr, at) => tr.setAttribute("id", row(at)));
+  return [
+    heading(3, name),
+    ...(found.length > 1 ? [pointsChart(points, { name: unit, form: whole }, { name: "cost in money, GBP, present value", form: pounds })] : []),
+    made,
+    hint("Open makes a plan of the same projects. Who goes where is then decided for least cost, so its figures may differ a little from the point's."),
+  ];
 }

@@ -159,7 +159,10 @@ function actions({ plan }: PlanPage, all: PlanBody[]): HTMLElement {
     const compare = button("Compare", () => go({ plan: plan.id, with: other.value }), "secondary");
     box.append(element("div", { class: "govuk-form-group" }, element("label", { class: "govuk-label", for: "other" }, "Compare with another plan of this case"), other), compare);
   }
-  box.append(element("p", { class: "govuk-body" }, link(href({ plan: plan.id, page: "frontier" }), "More or less money: the frontier of savings")));
+  box.append(bullets([
+    link(href({ plan: plan.id, page: "frontier" }), "What more money would buy, and what shorter journeys or fewer independent placements would cost"),
+    link(href({ plan: plan.id, page: "futures" }), "One plan for several futures of demand"),
+  ]));
   return box;
 }
 

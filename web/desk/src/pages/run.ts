@@ -9,6 +9,9 @@ import { percent, pounds, STATES } from "../words";
 
 const COLOURS: Record<string, string> = { queued: "grey", running: "blue", finished: "green", failed: "red", cancelled: "orange" };
 
+/** Where the answer to a kind of question stands. */
+const ANSWERED: Record<string, Record<string, string>> = { explain: { tab: "ask" }, frontier: { page: "frontier" }, robust: { page: "futures" } };
+
 export async function runPage(id: string): Promise<void> {
   const run = await get<RunBody>(`runs/${id}`);
   const request = await get<RequestBody>(`requests/${run.request_id}`);
@@ -66,7 +69,7 @@ export async function runPage(id: string): Promise<void> {
   draw(ended.state, ended.phase);
   cancel.remove();
   if (ended.failure) showError(new Error(`The run failed (${ended.failure.reason}). ${ended.failure.detail}`));
-  if (request.changes.question && request.base_plan_id && ended.state === "finished") return go({ plan: request.base_plan_id, tab: "ask" });
+  if (request.changes.question && request.base_plan_id && ended.state === "finished") return go({ plan: request.base_plan_id, ...ANSWERED[request.changes.question.kind] });
   if (!ended.plan_id) return;
   if (run.state === "running" || run.state === "queued") return request.base_plan_id ? go({ plan: request.base_plan_id, with: ended.plan_id }) : go({ plan: ended.plan_id });
   facts.append(paragraph(link(href({ plan: ended.plan_id }), "See the plan")));
