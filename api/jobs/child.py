@@ -16,7 +16,6 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, TextIO
 
-from api.jobs.tasks import TASKS
 from sufficiency.tables.problems import InputError
 
 NICE = 10
@@ -41,6 +40,8 @@ def main() -> None:
 
 
 def _do(task: str, payload: dict[str, Any], tell: Callable[..., None], interrupted: Callable[[], bool]) -> None:
+    from api.jobs.tasks import TASKS  # takes seconds to load: not before the process is at lower priority, and able to hear
+
     try:
         result = TASKS[task](payload, lambda **data: tell("progress", **data), interrupted)
     except InputError as error:
