@@ -24,8 +24,10 @@ from typing import Any, Final
 import httpx
 
 from api.auth.settings import is_loopback
+from sufficiency.outputs.map_page import BLOCKS
 
 SHARES: Final = {"tables": 60, "map layers": 30, "list pages": 10}
+CASE_TABLES: Final = ("pupils", "placements", "travel", "settings", "pools", "projects")
 TABLES: Final = ("projects", "places", "needs", "unmet", "funding", "travel", "placements")
 LONGEST_S: Final = 900
 MOST_USERS: Final = 500
@@ -50,11 +52,23 @@ def addresses(client: httpx.Client, plan: dict[str, Any]) -> dict[str, list[str]
     rows += [f"{here}/tables/needs?council_code={code}" for code in codes]
     rows += [f"{here}/tables/needs?sort=-demand&demand.min=5&limit=100"]
     items = f"/v1/ogc/plans/{plan['id']}/collections"
-    drawn = [f"{here}/map/{block}" for block in ("about", "figures", "places", "use", "flows")]
+    drawn = [f"{here}/map/{block}" for block in BLOCKS]
     drawn += [f"{items}/settings/items?limit=1000", f"{items}/projects_after/items", f"{items}/flows/items?limit=1000"]
     drawn += [f"{items}/areas/items?council_code={code}" for code in codes]
     lists = ["/v1/cases", "/v1/plans", "/v1/runs", f"/v1/plans?case_id={plan['case_id']}", "/v1/plans?limit=10"]
     return {"tables": rows, "map layers": drawn, "list pages": lists}
+
+
+def addresses_of_case(client: httpx.Client, case_id: str) -> dict[str, list[str]]:
+    """Kind -> what is asked for of a case that need not have a plan."""
+    here = f"/v1/cases/{case_id}"
+    case = client.get(here).raise_for_status().json()
+    codes, (year, *_) = [council["code"] for council in case["councils"][:10]], case["academic_years"]
+    rows = [f"{here}/tables/{name}?limit={limit}&offset={at}" for name in CASE_TABLES for limit, at in ((100, 0), (100, 100), (1000, 0))]
+    rows += [f"{here}/tables/{name}?council_code={code}" for name in ("settings", "projects") for code in codes]
+    rows += [f"{here}/tables/pupils?need=ASD&academic_year={year}&pupils_placed.min=5&sort=-pupils_placed"]
+    drawn = [f"{here}/map/{block}" for block in BLOCKS]
+    return {"tables": rows, "map layers": drawn, "list pages": ["/v1/cases", "/v1/runs", f"{here}/versions"]}
 
 
 def warmed(client: httpx.Client, asked: dict[str, list[str]]) -> tuple[dict[str, list[str]], dict[str, str], float]:
@@ -72,12 +86,12 @@ def warmed(client: httpx.Client, asked: dict[str, list[str]]) -> tuple[dict[str,
 
 
 @contextmanager
-def solving(client: httpx.Client, plan: dict[str, Any], wanted: bool, seconds: float) -> Iterator[str]:
-    """Has the service make a plan meanwhile; yields what it does."""
+def solving(client: httpx.Client, case_id: str, wanted: bool, seconds: float) -> Iterator[str]:
+    """Has the service make a plan of a case meanwhile; yields what it does."""
     if not wanted:
         yield "no"
         return
-    body = {"request": {"case_id": plan["case_id"], "name": "Beside a load", "time_limit_s": seconds + 600}}
+    body = {"request": {"case_id": case_id, "name": "Beside a load", "time_limit_s": seconds + 600}}
     run = f"/v1/runs/{client.post('/v1/runs', json=body).raise_for_status().json()['id']}"
     until = time.monotonic() + 120
     while client.get(run).json()["state"] == "queued" and time.monotonic() < until:
@@ -144,11 +158,23 @@ def report(told: Told, slowest_ms: float, solve: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _asked(client: httpx.Client, args: argparse.Namespace, parser: argparse.ArgumentParser) -> tuple[dict[str, list[str]], str]:
+    """What is asked for, and the case that a solve beside it is of."""
+    if args.case:
+        return addresses_of_case(client, args.case), args.case
+    plans = client.get(f"/v1/plans/{args.plan}" if args.plan else "/v1/plans?limit=1").raise_for_status().json()
+    found = [plans] if args.plan else plans["items"]
+    if not found:
+        parser.error("the service has no plan yet: make one first (docs/api.md)")
+    return addresses(client, found[0]), str(found[0]["case_id"])
+
+
 def main() -> None:
     """Measures and writes the report; exit status 1 when a request was not answered as it should."""
     parser = argparse.ArgumentParser(prog="python -m bench.service_load", description=__doc__)
     parser.add_argument("--url", default="http://127.0.0.1:8000", help="a service on this machine that has a plan")
     parser.add_argument("--plan", help="id of the plan; default: the newest")
+    parser.add_argument("--case", help="id of a case, whose own tables and map are asked for in place of a plan's")
     parser.add_argument("--key", default="", help="API key, where the service wants one")
     parser.add_argument("--users", type=int, default=100)
     parser.add_argument("--every", type=float, default=2.0, help="seconds from one request of a user to the next")
@@ -162,12 +188,9 @@ def main() -> None:
         parser.error(f"at most {LONGEST_S} s and {MOST_USERS} users, each asking at most 10 times a second")
     headers = {"Authorization": f"Bearer {args.key}"} if args.key else {}
     with httpx.Client(base_url=args.url, headers=headers, timeout=TIMEOUT_S * 10) as client:
-        plans = client.get(f"/v1/plans/{args.plan}" if args.plan else "/v1/plans?limit=1").raise_for_status().json()
-        found = [plans] if args.plan else plans["items"]
-        if not found:
-            parser.error("the service has no plan yet: make one first (docs/api.md)")
-        asked, tags, slowest = warmed(client, addresses(client, found[0]))
-        with solving(client, found[0], args.solve, args.seconds) as solve:
+        asked, case_id = _asked(client, args, parser)
+        asked, tags, slowest = warmed(client, asked)
+        with solving(client, case_id, args.solve, args.seconds) as solve:
             told = asyncio.run(load(args.url, headers, asked, tags, args))
             state = f"{solve}, {client.get(solve).json()['state']} at the end" if args.solve else solve
     sys.stdout.write(report(told, slowest, state))
