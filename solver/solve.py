@@ -16,6 +16,8 @@ from solver.decomposition.large import decompose_large
 from solver.decomposition.neighbourhoods import Run, run_here
 from solver.decomposition.search import Budget, decompose
 from solver.direct import solve_direct
+from solver.facility.search import solve_facility
+from solver.facility.shape import facility_of
 from solver.problem import Problem
 from solver.result import Abandoned, Decisions, Flows, Progress, Solution, Termination
 
@@ -81,6 +83,10 @@ def solve(
     how = options or SolveOptions()
     if start is not None and fixed is None:
         candidates = [start.decisions, *candidates]
+    facility = facility_of(problem) if how.backend == "highs" and fixed is None else None
+    if facility is not None:
+        limits = Limits(how.gap, how.seconds, how.threads, how.seed, how.interrupted)
+        return solve_facility(problem, facility, limits, candidates=candidates, report=how.report)
     if problem.arcs <= how.direct_arcs:
         limits = Limits(how.gap, how.seconds, how.threads, how.seed, how.interrupted)
         return solve_direct(problem, backend_named(how.backend), limits, fixed=fixed, candidates=candidates, strong_share=how.strong_share)

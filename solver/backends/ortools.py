@@ -1,7 +1,7 @@
-"""OR-Tools through MathOpt: SCIP for mixed-integer models, GLOP for linear programmes.
+"""OR-Tools through MathOpt: SCIP or CP-SAT for mixed-integer models, GLOP for linear programmes.
 
 MathOpt also holds a HiGHS, which must not be used here: it crashes when PuLP is loaded in the same process.
-SCIP runs on one thread whatever the limits allow.
+SCIP runs on one thread whatever the limits allow. CP-SAT rounds what is not whole, so it serves for comparison only.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from solver.result import Termination
 POLL_SECONDS = 0.2
 """How often a running solve asks whether it is interrupted."""
 
+INTEGER_SOLVERS = {"scip": mathopt.SolverType.GSCIP, "cp-sat": mathopt.SolverType.CP_SAT}
+
 _ENDED = {
     mathopt.TerminationReason.OPTIMAL: Termination.OPTIMAL,
     mathopt.TerminationReason.INFEASIBLE: Termination.INFEASIBLE,
@@ -39,6 +41,9 @@ class OrtoolsBackend:
 
     name = "ortools"
 
+    def __init__(self, solver: str = "scip") -> None:
+        self.solver = INTEGER_SOLVERS[solver]
+
     def solve(self, model: ModelArrays, limits: Limits, *, relax: bool = False, start: Floats | None = None) -> ModelSolution:
         """See Backend."""
         integer = bool(model.integer.any()) and not relax
@@ -50,10 +55,12 @@ class OrtoolsBackend:
         how = mathopt.SolveParameters(time_limit=datetime.timedelta(seconds=max(limits.seconds, 0.1)), random_seed=limits.seed)
         if integer:
             how.relative_gap_tolerance = limits.gap
+        if integer and self.solver is mathopt.SolverType.CP_SAT:
+            how.threads = limits.threads
         with _watched(limits.interrupted) as interrupter:
             result = mathopt.solve(
                 filled,
-                mathopt.SolverType.GSCIP if integer else mathopt.SolverType.GLOP,
+                self.solver if integer else mathopt.SolverType.GLOP,
                 params=how,
                 model_params=asked,
                 interrupter=interrupter,

@@ -21,6 +21,7 @@ SOLVER_VARIABLE = "SUFFICIENCY_PULP_SOLVER"
 CBC = "PULP_CBC_CMD"
 SMALLEST_GAIN = 1e-9
 """CBC takes a new solution only when it is so much better (its own 1e-5 is ten pounds where costs are in millions)."""
+SPOILT = "Postprocessed model is infeasible"
 
 
 class PulpBackend:
@@ -28,12 +29,14 @@ class PulpBackend:
 
     ``solver_name`` is one of ``pulp.listSolvers()``; without it the environment variable SUFFICIENCY_PULP_SOLVER
     decides, and without that CBC. ValueError when the solver is not there. PuLP starts CBC as a separate program
-    that only its time limit ends early: ``Limits.interrupted`` is asked before it starts.
+    that only its time limit ends early: ``Limits.interrupted`` is asked before it starts. ``time_mode`` says whether
+    CBC counts elapsed seconds or those of the processor (``cpu``).
     """
 
     name = "pulp"
 
-    def __init__(self, solver_name: str | None = None) -> None:
+    def __init__(self, solver_name: str | None = None, time_mode: str = "elapsed") -> None:
+        self.time_mode = time_mode
         self.solver_name = solver_name or os.environ.get(SOLVER_VARIABLE) or CBC
         available = pulp.listSolvers(onlyAvailable=True)
         if self.solver_name not in available:
@@ -62,7 +65,7 @@ class PulpBackend:
         options = [f"randomSeed {limits.seed}", f"randomCbcSeed {limits.seed}", f"increment {SMALLEST_GAIN}"]
         return pulp.getSolver(
             CBC, msg=False, mip=integer, timeLimit=seconds, gapRel=limits.gap, threads=limits.threads, warmStart=warm, options=options,
-            logPath=str(log),
+            logPath=str(log), timeMode=self.time_mode,
         )  # fmt: skip
 
 
@@ -129,7 +132,8 @@ def _solution(
         return ModelSolution(Termination.INFEASIBLE, None, np.inf, np.inf)
     if problem.status == pulp.LpStatusUnbounded:
         raise RuntimeError("PuLP ended with an unbounded model")
-    if problem.sol_status not in (pulp.LpSolutionOptimal, pulp.LpSolutionIntegerFeasible):
+    broken = SPOILT in log  # CBC had a plan and lost it when it undid its preprocessing: what it wrote keeps no row
+    if broken or problem.sol_status not in (pulp.LpSolutionOptimal, pulp.LpSolutionIntegerFeasible):
         return ModelSolution(Termination.TIME_LIMIT, None, np.inf, _logged_bound(model, log))
     x = np.array([column.varValue if column.varValue is not None else 0.0 for column in columns])
     objective = float(model.cost @ x) + model.offset
