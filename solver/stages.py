@@ -56,6 +56,11 @@ class Point:
     value: float
     solution: Solution
 
+    @property
+    def kept(self) -> bool:
+        """Whether the plan keeps the limit, which bends at the cost ``HELD``."""
+        return self.value <= self.limit * (1 + 1e-6) + 1e-6
+
 
 def in_stages(problem: Problem, goals: Sequence[Goal], solve: Solve, *, tolerance: float = 0.005) -> tuple[Solution, tuple[Stage, ...]]:
     """The plan that is best by the first goal, among those by the second, and so on. ``solution.upper`` is its cost.
@@ -105,14 +110,21 @@ def _least_within(problem: Problem, measure: Measure, start: Solution, most_cost
     return best, bound
 
 
-def frontier(problem: Problem, measure: Measure, points: int, solve: Solve) -> tuple[Point, ...]:
-    """Cheapest plans for ``points`` limits between the measure of the cheapest plan and the least possible, in that order."""
+def frontier(problem: Problem, measure: Measure, points: int, solve: Solve, stop: Callable[[], bool] = lambda: False) -> tuple[Point, ...]:
+    """Cheapest plans for ``points`` limits between the measure of the cheapest plan and the least possible, in that order.
+
+    ``stop`` says that no further point is wanted: there are fewer then.
+    """
     cheapest = solve(problem, [])
     high = total(problem, measure, cheapest)
+    if stop():
+        return (Point(high, high, cheapest),)
     least = solve(only(problem, measure, UNIT), [cheapest])
     low = total(problem, measure, least)
     found = [Point(high, high, cheapest)]
     for step in range(1, max(points, 2)):
+        if stop():
+            break
         limit = high + (low - high) * step / (max(points, 2) - 1)
         solution = solve(limited(problem, measure, limit, HELD[measure], f"{measure.value} at most"), [found[-1].solution, least])
         found.append(Point(limit, total(problem, measure, solution), solution))

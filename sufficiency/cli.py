@@ -184,7 +184,7 @@ def robust(
     tail: Annotated[float, typer.Option(min=0.01, max=1.0, help="cvar: share of the worst futures that counts.")] = 0.2,
     request: Annotated[Path | None, typer.Option(help="TOML file with settings, as for plan.")] = None,
 ) -> None:
-    """One set of projects for several demand scenarios, and which of them every scenario would build anyway."""
+    """One set of projects for several demand scenarios, and which of them every scenario would build. Ctrl-C keeps the best so far."""
     from sufficiency.analysis.commands import run_robust
     from sufficiency.request import PlanRequest, read_request
 
@@ -195,7 +195,9 @@ def robust(
         raise InputError([InputProblem("command line", "a scenario is not NAME=PROBABILITY", remedy, value=" ".join(scenario))]) from error
     if risk not in {"expected", "cvar", "regret"}:
         raise InputError([InputProblem("command line", "no such risk", "One of expected, cvar, regret.", column="risk", value=risk)])
-    typer.echo(run_robust(case_folder, read_request(request) if request else PlanRequest(), scenarios, risk, tail, out, _say))
+    asked = read_request(request) if request else PlanRequest()
+    with _stoppable() as interrupted:
+        typer.echo(run_robust(case_folder, asked, scenarios, risk, tail, out, _say, interrupted))
 
 
 @app.command()
@@ -206,13 +208,15 @@ def frontier(
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("out/frontier"),
     request: Annotated[Path | None, typer.Option(help="TOML file with settings, as for plan.")] = None,
 ) -> None:
-    """The cheapest plan for every limit on travel, independent placements or unmet need: a table and a chart to choose from."""
+    """The cheapest plan for every limit on travel, independent placements or unmet need. Ctrl-C keeps the plans so far."""
     from sufficiency.analysis.commands import run_frontier
     from sufficiency.request import PlanRequest, read_request
 
     if over not in {"travel", "independent", "unmet"}:
         raise InputError([InputProblem("command line", "can't be limited", "travel, independent or unmet.", column="over", value=over)])
-    typer.echo(run_frontier(case_folder, read_request(request) if request else PlanRequest(), over, points, out, _say))
+    asked = read_request(request) if request else PlanRequest()
+    with _stoppable() as interrupted:
+        typer.echo(run_frontier(case_folder, asked, over, points, out, _say, interrupted))
 
 
 @app.command()
@@ -221,14 +225,35 @@ def explain(
     plan_folder: Annotated[Path, typer.Argument(metavar="PLAN", help="Plan folder.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("out/explain"),
     extra: Annotated[float, typer.Option(min=1.0, help="More capital whose worth is asked for, GBP.")] = 1_000_000.0,
-    year: Annotated[str | None, typer.Option(help="Financial year in which it comes; without it the programme's first.")] = None,
+    year: Annotated[str | None, typer.Option(help="Financial year in which it comes; without it every year with money.")] = None,
+    who: Annotated[
+        list[str] | None,
+        typer.Option("--for", help="Council (code or name), partnership or region to plan again with the money; repeat. Else the dearest."),
+    ] = None,
+    again: Annotated[int, typer.Option(min=0, help="Without --for: how many of those with the highest dual are planned again.")] = 3,
+    candidates: Annotated[int, typer.Option(min=0, help="How many projects that were left out are added to the plan in turn.")] = 20,
     within: Annotated[float, typer.Option(min=0.0, help="Alternatives within this share of the plan's cost.")] = 0.01,
     most: Annotated[int, typer.Option(min=0, help="How many projects to leave out in turn.")] = 5,
 ) -> None:
-    """What another million would buy, what was not chosen and why, who is without a place and why, and plans nearly as good."""
+    """What another million would buy, what was not chosen, who waits and why, and plans nearly as good. Ctrl-C keeps what is finished."""
     from sufficiency.analysis.commands import run_explain
 
-    typer.echo(run_explain(case_folder, plan_folder, out, extra, year, within, most, _say))
+    with _stoppable() as interrupted:
+        answer = run_explain(
+            case_folder,
+            plan_folder,
+            out,
+            extra,
+            year,
+            within,
+            most,
+            _say,
+            who=who or (),
+            again=again,
+            candidates=candidates,
+            interrupted=interrupted,
+        )
+    typer.echo(answer)
 
 
 @app.command()

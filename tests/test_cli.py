@@ -254,7 +254,7 @@ def test_an_unknown_option_ends_with_2_and_the_usage(monkeypatch: pytest.MonkeyP
 
 
 def test_ctrl_c_says_that_nothing_was_written(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    def stopped(*arguments: object) -> str:
+    def stopped(*arguments: object, **options: object) -> str:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("sufficiency.analysis.commands.run_explain", stopped)

@@ -14,6 +14,7 @@ from solver.decomposition.master import no_decisions
 from solver.problem import Problem
 from solver.result import Decisions, Solution
 from solver.solve import SolveOptions, solve
+from solver.variants import forbidding, keeping
 from sufficiency.case import Case
 from sufficiency.earlier import decisions_of
 from sufficiency.formulate import Formulation, formulate, with_floor
@@ -22,6 +23,22 @@ from sufficiency.workflow import Say, search_options
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+
+SECONDS = 60.0
+"""Longest search for one of many plans."""
+
+
+def built_by(problem: Problem, decisions: Decisions) -> NDArray[np.bool_]:
+    """(J,) whether an option is built."""
+    options = problem.options
+    return np.bincount(options.start_option, decisions.start, len(options.labels)) > 0
+
+
+def just(problem: Problem, decisions: Decisions) -> Problem:
+    """Just these projects, all of them, no smaller."""
+    held, _ = keeping(problem, decisions)
+    return forbidding(held, np.nonzero(~built_by(problem, decisions))[0])[0]
 
 
 @dataclass(frozen=True)
@@ -40,13 +57,28 @@ class Reopened:
 
     def cost_of(self, decisions: Decisions, problem: Problem) -> Solution:
         """These projects with the best flows, in the problem with other money."""
-        return solve(problem, self.how, known_flows=[self.counterfactual.flows], fixed=decisions)
+        return solve(problem, self.how, known_flows=[self.counterfactual.flows, self.plan.flows], fixed=decisions)
+
+    @cached_property
+    def anew(self) -> Solution:
+        """The best plan known when planned again from this one, with no more money and in ``SECONDS``; its bound holds for every plan.
+
+        What it saves beside the plan was within the plan's gap: no money is needed for it.
+        """
+        found = solve(self.problem, self.brief, known_flows=[self.counterfactual.flows, self.plan.flows], start=self.plan)
+        if found.upper <= self.plan.upper:
+            return found
+        return replace(self.plan, lower=min(found.lower, self.plan.upper), proof=found.proof, termination=found.termination)
+
+    @property
+    def brief(self) -> SolveOptions:
+        """How each of many plans is sought."""
+        return replace(self.how, seconds=min(self.how.seconds, SECONDS))
 
     @cached_property
     def built(self) -> NDArray[np.bool_]:
         """(J,) whether the plan builds an option."""
-        options, decisions = self.problem.options, self.plan.decisions
-        return np.bincount(options.start_option, decisions.start, len(options.labels)) > 0
+        return built_by(self.problem, self.plan.decisions)
 
     @cached_property
     def net_by_start(self) -> tuple[Floats, Floats]:

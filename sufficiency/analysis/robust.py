@@ -189,6 +189,8 @@ def _least_risk(
     weight, bound = probability.copy(), -np.inf
     best: tuple[float, Decisions, dict[str, Solution]] | None = None
     for turn in range(1 if risk is Risk.EXPECTED else ROUNDS):
+        if best is not None and search.how.interrupted():
+            break
         say(f"Shared projects{'' if turn == 0 else f', weights {np.round(weight, 2).tolist()}'}")
         solution, parts = search.weighted(weight)
         cost = np.array([parts[name].upper for name in search.problems]) - target

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from solver.result import Solution
 from sufficiency.formulate import Formulation
 from sufficiency.plan import PlanTables
@@ -11,7 +13,7 @@ from sufficiency.results.stays import latent_of, opened_of, stays_of, tidy
 from sufficiency.results.tables import access_of, needs_table, placements_table, places_table, projects_table, travel_table
 from sufficiency.tables.plan_schemas import PLAN_SCHEMAS
 
-__all__ = ["plan_tables", "tidy"]
+__all__ = ["costs_of", "plan_tables", "tidy"]
 
 
 def plan_tables(formulation: Formulation, solution: Solution) -> PlanTables:
@@ -38,3 +40,12 @@ def plan_tables(formulation: Formulation, solution: Solution) -> PlanTables:
     }
     typed = {name: PLAN_SCHEMAS[name].validate(table.reset_index(drop=True)) for name, table in tables.items()}
     return PlanTables(**{name: table[list(PLAN_SCHEMAS[name].to_schema().columns)] for name, table in typed.items()})
+
+
+def costs_of(formulation: Formulation, solution: Solution) -> pd.DataFrame:
+    """The costs of one solved world alone: of what a plan's tables hold, the least that says what is money and what a weight."""
+    stays = stays_of(formulation, tidy(formulation, solution.flows))
+    _, net = opened_of(formulation, solution)
+    latent = latent_of(formulation, solution)
+    limits = limits_table(formulation, solution, stays, latent)
+    return costs_table(formulation, solution, stays, latent, formulation.places + net, limits)
