@@ -19,6 +19,7 @@ import numpy as np
 from solver.backends.protocol import Limits
 from solver.decomposition.ascent import ascend
 from solver.decomposition.blocks import make_blocks
+from solver.decomposition.greedy import placed_greedily
 from solver.decomposition.master import Master, no_decisions
 from solver.decomposition.neighbourhoods import Pace, Run, filled, improved, run_here
 from solver.decomposition.search import Budget, NoPlanError, Search, decisions_of, finished, options_with_cuts
@@ -62,7 +63,7 @@ def decompose_large(
     if fixed is None:
         plan = _tightened(search, ground, coarse, plan, prices, pace, known_flows)
         plan = improved(ground, plan, prices, pace, enough=lambda upper: upper - search.lower <= budget.gap * abs(upper))
-    solution = _solution(search, ground, coarse, plan, prices, free=fixed is None)
+    solution = _solution(search, ground, coarse, plan, prices)
     search.upper = solution.upper * MONEY
     search.note("flows")
     return finished(search, solution)
@@ -149,10 +150,20 @@ def _first_plan(
         raise NoPlanError("no known choice of options and flows keeps every requirement")
     if start is not None and fixed is None:
         return min(plans, key=ground.upper)
-    return min((filled(ground, plan, prices, pace) for plan in plans), key=ground.upper)
+    begun = [_waiting_placed(ground, plan, prices, limits) for plan in plans]
+    return min((filled(ground, plan, prices, pace) for plan in begun), key=ground.upper)
 
 
-def _solution(search: Search, ground: Ground, coarse: Zoned, plan: Standing, prices: Prices, *, free: bool) -> Solution:
+def _waiting_placed(ground: Ground, plan: Standing, prices: Prices, limits: Limits) -> Standing:
+    """The plan with those who wait placed where there is room, if that is cheaper."""
+    activity = ground.arrays.matrix @ plan.x + plan.use
+    room = (ground.arrays.row_upper - activity)[ground.core.capacity_row]
+    flows = placed_greedily(ground.problem, plan.flows, room, prices, limits.seed)
+    placed = ground.settled(ground.decisions(plan), flows, limits)
+    return plan if placed is None else min(plan, placed, key=ground.upper)
+
+
+def _solution(search: Search, ground: Ground, coarse: Zoned, plan: Standing, prices: Prices) -> Solution:
     """The plan on the problem's own arcs. RuntimeError when it breaks a row: a plan is never taken on trust."""
     breach = ground.breach(plan)
     if breach > ROW_DUST:
@@ -168,7 +179,7 @@ def _solution(search: Search, ground: Ground, coarse: Zoned, plan: Standing, pri
         flows=flows,
         beside=beside_flows(ground.core, plan.x),
         capacity_price=np.maximum(0.0, prices.capacity),
-        prices=prices if free else None,
+        prices=prices,
     )
 
 

@@ -21,8 +21,8 @@ from solver.pricing import Arcs, deciding, flow_costs
 from solver.problem import Bools, Floats, Ints, Problem
 from solver.result import Decisions, Flows
 
-ROW_DUST = 1e-6
-"""Breach of a row that flows known to a millionth of a unit may bring along."""
+ROW_DUST = (1e-6, 1e-5)
+"""Breach of a row that flows known to a millionth of a unit may bring along; the larger one only after many parts were solved in turn."""
 MONEY_COLUMNS = ("payment", "carried", "returned", "transfer")
 
 
@@ -88,15 +88,18 @@ class Ground:
         lower, upper = self.arrays.lower.copy(), self.arrays.upper.copy()
         columns, values = self.decision_values(decisions)
         lower[columns] = upper[columns] = values
-        left = replace(
-            self.arrays,
-            lower=lower,
-            upper=upper,
-            row_lower=self.arrays.row_lower - blank.use - ROW_DUST,
-            row_upper=self.arrays.row_upper - blank.use + ROW_DUST,
-        )
-        solved = HighsBackend().solve(left, limits, relax=True)
-        return None if solved.x is None else replace(blank, x=solved.x)
+        for dust in ROW_DUST:
+            left = replace(
+                self.arrays,
+                lower=lower,
+                upper=upper,
+                row_lower=self.arrays.row_lower - blank.use - dust,
+                row_upper=self.arrays.row_upper - blank.use + dust,
+            )
+            solved = HighsBackend().solve(left, limits, relax=True)
+            if solved.x is not None:
+                return replace(blank, x=solved.x)
+        return None
 
     def nowhere(self) -> Flows:
         """Nobody is placed: all who enter wait to the end."""
