@@ -287,13 +287,17 @@ def search_options(
 def _sensitivity(
     formulation: Formulation, worlds: SolvedWorlds, request: PlanRequest, say: Say, interrupted: Callable[[], bool]
 ) -> list[dict[str, Any]]:
-    """What the same projects save and avoid at other displacement shares and tails, and in the case's other demand scenarios."""
+    """What the same projects save and avoid at other displacement and irreducible shares and tails, and in the case's other scenarios."""
     how = replace(search_options(request, lambda _: None, interrupted), gap=max(request.gap, 1e-3))
     rows = []
     for share in DISPLACEMENT_SHOWN:
         say(f"Sensitivity: displacement {share:.0%}")
         overrides = {"displacement.share": share}
         rows.append({"what": "displacement.share", "value": share, **_saving_with(formulation, worlds, overrides, how)})
+    for name, shares in _irreducible(formulation.case).items():
+        say(f"Sensitivity: {name} irreducible share")
+        saved = _saving_with(formulation, worlds, {"independent.irreducible_share": shares}, how)
+        rows.append({"what": "independent.irreducible_share", "value": name, **saved})
     for tail in TAILS_SHOWN:
         say(f"Sensitivity: {tail} years after the horizon")
         overrides = {"time.tail_years": tail}
@@ -303,6 +307,15 @@ def _sensitivity(
         other = formulate(formulation.case, scenario)
         rows.append({"what": "scenario", "value": scenario, **_saving(other, None, worlds, how)})
     return rows
+
+
+def _irreducible(case: Case) -> dict[str, dict[str, float]]:
+    """Low, central and high shares of independent placements that nothing replaces, by need group; nothing where they are all 0."""
+    shares, times = (case.assumptions.table(f"independent.irreducible_{name}") for name in ("share", "range"))
+    if not any(shares.values()):
+        return {}
+    factors = {"low": times["low"], "central": 1.0, "high": times["high"]}
+    return {name: {group: min(1.0, share * factor) for group, share in shares.items()} for name, factor in factors.items()}
 
 
 def _other_scenarios(formulation: Formulation) -> list[str]:
@@ -315,8 +328,7 @@ def _other_scenarios(formulation: Formulation) -> list[str]:
 
 def _saving_with(formulation: Formulation, worlds: SolvedWorlds, overrides: dict[str, Any], how: SolveOptions) -> dict[str, float]:
     case = formulation.case
-    unchanged = all(case.assumptions.number(name) == value for name, value in overrides.items())
-    if unchanged:
+    if all(case.assumptions.entries[name].value == value for name, value in overrides.items()):
         return _gain(formulation, worlds.counterfactual, formulation, worlds.plan)
     changed = replace(case, assumptions=case.assumptions.override(overrides, "sensitivity"))
     other = formulate(changed, formulation.scenario)

@@ -12,6 +12,7 @@ from small_region import QUICK, differing, planned, region, worlds, written
 
 from fixtures.tiny import tiny_case
 from sufficiency.audit import audit_plan
+from sufficiency.outputs.words import sensitivity_lines
 from sufficiency.plan import Plan
 from sufficiency.request import RULES, PlanRequest, read_request
 from sufficiency.tables.problems import InputError, InputProblem
@@ -44,6 +45,18 @@ def test_the_saving_is_shown_at_other_horizons() -> None:
     savings = sensitivity("time.tail_years")
     assert list(savings) == [0, 10, 20]
     assert [savings[tail] for tail in (0, 10, 20)] == pytest.approx([3.35e6 + tail * 6.85e6 for tail in (0, 10, 20)], abs=30)
+
+
+def test_the_saving_is_shown_at_other_irreducible_shares() -> None:
+    """A third is independent today; of that 20, 40 and 60 % stay so: the more stay, the less B can replace."""
+    some = CASE.assumptions.override({"independent.irreducible_share": {"ASD": 0.4}}, "a test")
+    plan = plan_case(replace(CASE, assumptions=some), PlanRequest(gap=1e-6, threads=1))
+    rows = {row["value"]: row for row in plan.summary["sensitivity"] if row["what"] == "independent.irreducible_share"}
+    assert list(rows) == ["low", "central", "high"]
+    assert rows["central"]["saving_gbp"] == pytest.approx(plan.summary["saving_gbp"], abs=1)
+    assert rows["low"]["saving_gbp"] > rows["central"]["saving_gbp"] > rows["high"]["saving_gbp"]
+    assert rows["low"]["independent_avoided"] >= rows["high"]["independent_avoided"]
+    assert any("Independent placements that stay" in line and "low: " in line for line in sensitivity_lines(plan.summary))
 
 
 def test_without_sensitivity_there_are_no_rows() -> None:

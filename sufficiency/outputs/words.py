@@ -62,6 +62,7 @@ def percent(share: float) -> str:
 
 SENSITIVITIES: Final[dict[str, tuple[str, Callable[[Any], str]]]] = {
     "displacement.share": ("New places that replace independent", percent),
+    "independent.irreducible_share": ("Independent placements that stay", str),
     "time.tail_years": ("Years counted after the last", "{:g}".format),
     "scenario": ("Demand of another scenario", str),
 }
