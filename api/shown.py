@@ -35,7 +35,7 @@ World = Literal["plan", "counterfactual", "rule"]
 Question = Literal["explain", "frontier", "robust"]
 ANSWERS: Final[Mapping[Question, tuple[str, ...]]] = {
     "explain": ("marginal", "not_chosen", "why_unmet", "alternatives"),
-    "frontier": ("frontier",),
+    "frontier": ("frontier", "projects"),
     "robust": ("projects", "scenarios"),
 }
 """Kind of question -> tables of its answer."""

@@ -17,10 +17,16 @@ export interface ChartPoint {
 
 const SIZE = { width: 760, height: 380 };
 const NEAR_PX = 30;
+/** Share of the range that stays free beside the outermost points. */
+const ROOM = 0.06;
 
 /** `x` and `y` say what lies across and up, with units. */
 export function pointsChart(points: ChartPoint[], x: { name: string; form: (value: number) => string; from?: number }, y: { name: string; form: (value: number) => string; from?: number }): HTMLElement {
-  const range = (values: number[], from?: number): [number, number] => [Math.min(...(from === undefined ? [] : [from]), ...values), Math.max(...values)];
+  const range = (values: number[], from?: number): [number, number] => {
+    const [low, high] = [Math.min(...values), Math.max(...values)];
+    const room = ROOM * (high - low);
+    return [from === undefined ? low - room : Math.min(from, low), high + room];
+  };
   const scale = axes(SIZE, range(points.map((one) => one.x), x.from), range(points.map((one) => one.y), y.from));
   const placed = points.map((one) => ({ ...one, at: scale.at(one.x, one.y) })).sort((a, b) => a.at[0] - b.at[0]);
   const near = (one: (typeof placed)[0]) => placed.filter(({ at }) => Math.hypot(at[0] - one.at[0], at[1] - one.at[1]) < NEAR_PX);

@@ -134,7 +134,7 @@ export function checkboxes(name: string, legend: string, note: string, options: 
   });
   return element(
     "div",
-    { class: "govuk-form-group" },
+    { class: "govuk-form-group in-a-row" },
     element(
       "fieldset",
       { class: "govuk-fieldset", "aria-describedby": `${name}-hint` },

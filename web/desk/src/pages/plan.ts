@@ -97,6 +97,7 @@ export async function planPage(id: string): Promise<void> {
     ...warnings(page),
     tiles(headline(plan)),
     map.element,
+    heading(2, "Compare, and ask what if"),
     actions(page, others),
     heading(2, "Year by year"),
     yearsTable(plan),
