@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from fixtures.tiny import tiny_case
 from solver.decomposition.master import no_decisions
 from solver.rules import cheapest_first, cheapest_per_displaced, largest_need_first
 from solver.solve import SolveOptions
+from sufficiency.case import save_case
+from sufficiency.england.__main__ import main
 from sufficiency.england.figures import by_region, happened_table, national, world_tables
 from sufficiency.england.report import report_text
 from sufficiency.england.worlds import Worlds, solve_worlds
 from sufficiency.formulate import formulate
+from sufficiency.outputs import folder
+from sufficiency.outputs.folder import read_plan
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +55,23 @@ def test_figures_add_up(worlds: Worlds) -> None:
     text = report_text({**found, "title": "T", "wall_s": 1.0, "cpu_s": 1.0, "peak_gb": 1.0}, regions, happened_table(found))
     assert text.startswith("# T")
     assert "pooled" in text
+
+
+def test_the_command_leaves_an_audited_plan_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where its tables by small area are too long for CSV, as England's are."""
+    monkeypatch.setattr(folder, "MOST_ROWS", 0)
+    save_case(tiny_case(), tmp_path / "case")
+    given = ["--data", str(tmp_path), "--out", str(tmp_path), "--time-limit", "20", "--threads", "1"]
+    monkeypatch.setattr("sys.argv", ["sufficiency.england", *given])
+    main()
+    found, plan = json.loads((tmp_path / "england.json").read_text()), read_plan(tmp_path / "plan")
+    assert plan.summary["objective_gbp"] == pytest.approx(found["cost_gbp"]["plan"])
+    assert plan.summary["rule_gbp"] == pytest.approx(found["cost_gbp"]["cheapest_per_place"])
+    assert json.loads((tmp_path / "plan" / "audit.json").read_text())["passed"]
+    assert (tmp_path / "plan" / "placements.parquet").is_file()
+    assert not (tmp_path / "plan" / "placements.csv").exists()
+    assert isinstance(plan.plan.placements["pool_id"].dtype, pd.CategoricalDtype)
+    assert plan.plan.placements["pupils"].sum() > 0
 
 
 def test_rules_spend_within_the_funds_and_differ_in_order() -> None:
