@@ -41,8 +41,7 @@ pack: $(READY) web $(if $(filter $(FICTIONAL),$(CASE)),$(FICTIONAL)/case.toml) #
 packs: $(READY) web ## Meeting packs of England's nine partnerships and nine regions; goes on where it stopped [OUT=out/england]
 	@if test -f "$(or $(OUT),out/england)/plan/plan.json"; then \
 	  $(BIN)/sufficiency packs "$(or $(OUT),out/england)/case" "$(or $(OUT),out/england)/plan" --out "$(or $(OUT),out/england)/packs"; \
-	else echo "No plan of England in $(or $(OUT),out/england)/plan, so no packs. Make one: make england, then" \
-	  "$(BIN)/sufficiency plan $(or $(OUT),out/england)/case --out $(or $(OUT),out/england)/plan"; fi
+	else echo "No plan of England in $(or $(OUT),out/england)/plan, so no packs. Make one: make england-plan"; fi
 
 # HOST counts only where it is given to make: many shells set a variable of that name.
 serve: $(READY) web ## Start the service at http://127.0.0.1:8000 [HOST= PORT=]
