@@ -13,11 +13,12 @@ of the problem's own arcs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from solver.backends.protocol import Limits
-from solver.decomposition.ascent import ascend
+from solver.decomposition.ascent import ascend, opened_places
 from solver.decomposition.blocks import make_blocks
 from solver.decomposition.greedy import placed_greedily
 from solver.decomposition.master import Master, no_decisions
@@ -170,6 +171,7 @@ def _solution(search: Search, ground: Ground, coarse: Zoned, plan: Standing, pri
         raise RuntimeError(f"the plan breaks a row by {breach:g}")
     used = plan.flows.amount > 0
     flows = shared_out(search.problem, coarse, Flows(*(column[used] for column in vars(plan.flows).values())))
+    flows = _in_open_pools(search.problem, ground.decisions(plan), flows)
     cost = float(flow_costs(search.problem, flows) @ flows.amount) * MONEY
     return Solution(
         termination=Termination.GAP_REACHED,
@@ -181,6 +183,13 @@ def _solution(search: Search, ground: Ground, coarse: Zoned, plan: Standing, pri
         capacity_price=np.maximum(0.0, prices.capacity),
         prices=prices,
     )
+
+
+def _in_open_pools(problem: Problem, decisions: Decisions, flows: Flows) -> Flows:
+    """Pools that hold nobody may have taken a solver's dust: it waits instead."""
+    room = problem.pools.capacity + problem.pools.overflow_limit + opened_places(problem, decisions)
+    closed = np.append(room.max(axis=1) <= 0, False)[flows.pool]
+    return replace(flows, pool=np.where(closed, len(problem.pools.labels), flows.pool))
 
 
 def _zone_size(problem: Problem, most_arcs: int) -> int:

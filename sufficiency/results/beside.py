@@ -198,9 +198,8 @@ def _block_by_academic_year(formulation: Formulation, stays: Stays, latent: Floa
     follows = case.assumptions.number("revenue.import_export_adjustment") * pupils * (state & (standing != home))[:, None]
 
     def by_council(owner: NDArray[np.int64], values: Floats) -> Floats:
-        result = np.zeros((len(councils), values.shape[1]))
-        np.add.at(result, owner[owner >= 0], values[owner >= 0])
-        return result
+        here = owner >= 0
+        return np.stack([np.bincount(owner[here], year, len(councils)) for year in values[here].T], axis=1)
 
     drawn = np.zeros((len(councils), 1 + len(problem.periods)))
     extra = formulation.place_cost.T - case.assumptions.number("displacement.mainstream_cost")
