@@ -106,6 +106,7 @@ def _without_flows(core: Core) -> ModelArrays:
     arrays = core.model.arrays()
     lower, upper = arrays.row_lower.copy(), arrays.row_upper.copy()
     lower[core.coupling_rows()], upper[core.coupling_rows()] = -np.inf, np.inf
+    upper[core.model.rows.get("purse_ceiling", slice(0, 0))] = np.inf  # follows from the budgets, which may give way
     return replace(arrays, cost=np.zeros_like(arrays.cost), row_lower=lower, row_upper=upper)
 
 

@@ -71,6 +71,7 @@ def build_core(problem: Problem) -> Core:
     places.least_use(problem, model, start, modules, beside)
     money.spending(problem, model, start, modules, stage, paid.payment)
     money.fund_balance(problem, model, start, paid)
+    money.purse_ceilings(problem, model, start, modules, stage)
     money.least_shares(problem, model, paid.payment)
     limits = limit_rows(problem, model)
     return Core(problem, model, start, modules, stage, beside, paid, limits, capacity_row, displacement_row)

@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from distributed import Client, LocalCluster
 
 from solver.backends.protocol import ModelSolution
-from solver.decomposition.neighbourhoods import Run
-from solver.decomposition.parts import Task, solve_task
+from solver.decomposition.tasks import Run, Task, solve_task
 
 RETRIES = 3
 """Times that a failed task runs again."""

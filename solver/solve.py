@@ -13,8 +13,8 @@ from solver.backends import backend_named
 from solver.backends.protocol import Limits
 from solver.decomposition.explore import other_options
 from solver.decomposition.large import decompose_large
-from solver.decomposition.neighbourhoods import Run, run_here
 from solver.decomposition.search import Budget, decompose
+from solver.decomposition.tasks import Run, run_here
 from solver.direct import solve_direct
 from solver.facility.search import solve_facility
 from solver.facility.shape import facility_of

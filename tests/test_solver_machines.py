@@ -13,9 +13,9 @@ from solver_cases import MEDIUM, random_problem
 
 from solver.backends.protocol import Limits
 from solver.decomposition.master import no_decisions
-from solver.decomposition.neighbourhoods import run_here
-from solver.decomposition.parts import Charges, Part, Task
+from solver.decomposition.parts import Charges, Part
 from solver.decomposition.standing import Ground
+from solver.decomposition.tasks import Task, run_here
 from solver.machines import machines
 from solver.pricing import no_prices
 from solver.solve import SolveOptions, solve

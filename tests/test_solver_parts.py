@@ -10,8 +10,9 @@ from solver_cases import MEDIUM, random_problem
 
 from solver.backends.protocol import Limits
 from solver.decomposition.master import no_decisions
-from solver.decomposition.parts import Charges, Part, solve_task
+from solver.decomposition.parts import Charges, Part
 from solver.decomposition.standing import Ground
+from solver.decomposition.tasks import solve_task
 from solver.decomposition.zones import gathered, shared_out, zoned
 from solver.pricing import flow_costs, no_prices
 from solver.problem import Problem

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 
+from solver.families.money import purses
 from solver.families.places import latent_places, option_pools, source_starts, use_terms
 from solver.pricing import Blocks, Prices, Response, no_prices, respond
 from solver.problem import NEW, Bools, Floats, Ints, Problem
@@ -35,13 +35,11 @@ class Ascent:
     responses: tuple[Response, ...]
 
 
-@dataclass(frozen=True)
-class _Purse:
-    """Budgets of owners who share funds, cumulated over the years."""
+class Chooser(Protocol):
+    """Decides the options at given prices."""
 
-    of_owner: Ints
-    cumulated: Floats
-    """(purses, F)"""
+    def choose(self, price: dict[str, Floats], slope: dict[str, Floats]) -> float:
+        """Adds the options' part of the slopes; returns their value."""
 
 
 def ascend(
@@ -52,15 +50,16 @@ def ascend(
     fixed: Decisions | None = None,
     begin: Prices | None = None,
     first_step: float,
+    chooser: Chooser | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Ascent:
     """Climb ``steps`` times with Adam's step rule (Kingma and Ba 2015), the step falling to zero.
 
-    ``fixed`` holds the options; ``begin`` starts from known prices. Deterministic.
+    ``fixed`` holds the options; ``chooser`` decides them instead of each alone; ``begin`` starts from known prices. Deterministic.
     """
     opened = np.zeros_like(problem.pools.capacity) if fixed is None else opened_places(problem, fixed)
     capacity = problem.pools.capacity + opened
-    deciding: _OptionChooser | _HeldOptions = _OptionChooser(problem) if fixed is None else _HeldOptions(problem, fixed, opened)
+    deciding = chooser or (_OptionChooser(problem) if fixed is None else _HeldOptions(problem, fixed, opened))
     price = vars(begin or no_prices(problem)) | {
         "latent": np.zeros_like(problem.displacement.latent_limit),
         "budget": np.zeros_like(deciding.purse.cumulated) if isinstance(deciding, _OptionChooser) else np.zeros(0),
@@ -242,7 +241,7 @@ class _OptionChooser:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         options, periods = problem.options, len(problem.periods)
-        self.purse = _purses(problem)
+        self.purse = purses(problem)
         self.latent = _Latent(problem)
         self.taken = options.taken(periods)
         self.opened, self.share, least = use_terms(problem)
@@ -306,19 +305,3 @@ class _OptionChooser:
         first[1:] = party[order][1:] != party[order][:-1]
         best: NDArray[np.int64] = order[first]
         return best[profit[best] > 0]
-
-
-def _purses(problem: Problem) -> _Purse:
-    owners = len(problem.owners)
-    shares = problem.funds.eligible.any(axis=2).astype(float)
-    if problem.transfers is not None:
-        # money that may move is as good as shared
-        for source, target in zip(problem.transfers.source, problem.transfers.target, strict=True):
-            shares[source] = np.maximum(shares[source], shares[target])
-    count, label = connected_components(sparse.csr_matrix(shares.T @ shares + np.eye(owners)), directed=False)
-    yearly = np.zeros((count, len(problem.years)))
-    for fund, amount in enumerate(problem.funds.amount):
-        members = np.nonzero(shares[fund] > 0)[0]
-        if len(members):
-            yearly[label[members[0]]] += amount
-    return _Purse(label.astype(np.int64), np.cumsum(yearly, axis=1))

@@ -11,8 +11,9 @@ from collections.abc import Callable
 import numpy as np
 
 from solver.backends.protocol import Limits
-from solver.decomposition.neighbourhoods import Pace, Run, improved
+from solver.decomposition.neighbourhoods import Pace, improved
 from solver.decomposition.standing import Ground
+from solver.decomposition.tasks import Run
 from solver.decomposition.zones import gathered, zoned
 from solver.pricing import Prices, no_prices
 from solver.problem import Problem

@@ -1,9 +1,9 @@
 """Plans and proofs for problems of hundreds of millions of arcs.
 
     prices    ascend on rough zones: a few hundred evaluations of what every cell would choose
-    bound     evaluate those prices on all arcs, with an exact choice of options at them
-              then cuts at the prices of plans, as in ``search``
-    plan      on finer zones: fill, then improve part by part (see ``neighbourhoods``)
+    bound     evaluate those prices on all arcs, with an exact choice of options at them,
+              then prices for whole packages of options (see ``packages``)
+    plan      on finer zones: fill, then improve part by part, in packages and freely (see ``neighbourhoods``)
     flows     shared out from zones to origins: feasible, and at their true cost
 
 Bound and plan are of the same problem: the bound's prices run through all arcs within reach, and the plan's cost is that
@@ -22,9 +22,11 @@ from solver.decomposition.ascent import ascend, opened_places
 from solver.decomposition.blocks import make_blocks
 from solver.decomposition.greedy import placed_greedily
 from solver.decomposition.master import Master, no_decisions
-from solver.decomposition.neighbourhoods import Pace, Run, filled, improved, run_here
-from solver.decomposition.search import Budget, NoPlanError, Search, decisions_of, finished, options_with_cuts
+from solver.decomposition.neighbourhoods import Pace, filled, improved
+from solver.decomposition.packages import Packages, raise_bound
+from solver.decomposition.search import Budget, NoPlanError, Search, finished, options_with_cuts
 from solver.decomposition.standing import Ground, Standing
+from solver.decomposition.tasks import Run, run_here
 from solver.decomposition.zones import Zoned, gathered, shared_out, zoned
 from solver.formulation import MONEY, beside_flows, build_core
 from solver.pricing import Prices, flow_costs, respond
@@ -35,8 +37,8 @@ PLAN_ARCS, ROUGH_ARCS = 160_000_000, 50_000_000
 """Most arcs of the zones on which plans are improved, and of those on which prices are found."""
 STEPS, WARM_STEPS = 150, 60
 LARGE_STEP, SMALL_STEP = 0.6, 0.2
-MOST_CUTS, CUTS_SHARE = 8, 0.35
-"""Cuts that raise the bound, and the share of the time after which no more are sought."""
+RAISING = 0.35
+"""Share of the time for raising the bound by packages."""
 PRICE_BLOCKS = 1_000
 ROW_DUST = 1e-4
 """Largest breach of a row, in pupils or GBP m, with which a plan is taken up."""
@@ -62,8 +64,11 @@ def decompose_large(
     pace = Pace(search.left, budget.threads, budget.seed, run, _noter(search))
     plan = _first_plan(ground, coarse, search, prices, pace, known_flows, candidates, fixed, start)
     if fixed is None:
-        plan = _tightened(search, ground, coarse, plan, prices, pace, known_flows)
-        plan = improved(ground, plan, prices, pace, enough=lambda upper: upper - search.lower <= budget.gap * abs(upper))
+        packages = Packages(search.master)
+        packages.add(plan.x)
+        search.upper = ground.upper(plan)
+        prices = _raised(search, packages, prices, run)
+        plan = improved(ground, plan, prices, pace, packages=packages, enough=lambda upper: upper - search.lower <= budget.gap * abs(upper))
     solution = _solution(search, ground, coarse, plan, prices)
     search.upper = solution.upper * MONEY
     search.note("flows")
@@ -99,30 +104,28 @@ def _cut(search: Search, prices: Prices, value: float) -> None:
     search.proof.append(prices)
 
 
-def _tightened(
-    search: Search, ground: Ground, coarse: Zoned, plan: Standing, prices: Prices, pace: Pace, known_flows: Sequence[Flows]
-) -> Standing:
-    """Raise the bound by cuts at the prices of held options, the plan's first; options that the cuts favour are tried as plans."""
+def _raised(search: Search, packages: Packages, prices: Prices, run: Run) -> Prices:
+    """Raise the bound by whole packages for a share of the time; the prices that did."""
     problem, budget = search.problem, search.budget
-    rough = zoned(problem, _zone_size(problem, ROUGH_ARCS)).problem
-    blocks = make_blocks(rough, PRICE_BLOCKS)
-    limits = Limits(threads=budget.threads, seed=budget.seed)
-    flows = [gathered(coarse, known) for known in known_flows]
-    decisions = ground.decisions(plan)
-    for _ in range(MOST_CUTS):
-        if search.left() < (1.0 - CUTS_SHARE) * budget.seconds or search.near_enough():
-            break
-        held = ascend(rough, blocks, steps=WARM_STEPS, fixed=decisions, begin=prices, first_step=SMALL_STEP, stop=budget.interrupted)
-        _cut(search, held.prices, float(respond(problem, search.blocks, held.prices).value.sum()) * MONEY)
-        favoured = options_with_cuts(search)
-        search.lower = max(search.lower, favoured.bound)
-        search.note("options")
-        if favoured.x is None:
-            break
-        decisions = decisions_of(search.master, favoured.x)
-        tried = [filled(ground, begun, held.prices, pace) for known in flows if (begun := ground.settled(decisions, known, limits))]
-        plan = min([plan, *tried], key=ground.upper)
-    return plan
+    until = search.left() - RAISING * budget.seconds
+
+    def note(lower: float) -> None:
+        search.lower = max(search.lower, lower)
+        search.note("packages")
+
+    raised = raise_bound(
+        packages,
+        prices,
+        zoned(problem, _zone_size(problem, ROUGH_ARCS)).problem,
+        left=lambda: search.left() - until,
+        threads=budget.threads,
+        seed=budget.seed,
+        run=run,
+        note=note,
+        enough=lambda lower: search.upper - lower <= budget.gap * abs(search.upper),
+    )
+    search.proof.append(raised.prices)
+    return raised.prices
 
 
 def _first_plan(

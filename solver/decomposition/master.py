@@ -8,7 +8,7 @@ pricing runs through all arcs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -158,18 +158,27 @@ class Master:
 
     def cut(self, prices: Prices, value: float) -> Cut:
         """The cut that these prices prove, ``value`` being the blocks' sum at them (in millions)."""
-        y = np.zeros(len(self.arrays.row_lower))
-        limits = self.core.limits
-        for rows, duals in (
-            (self.core.capacity_row, -prices.capacity),
-            (self.core.displacement_row, prices.displacement),
-            (limits.quota_row, -prices.quota),
-            (limits.measure_row, -prices.measure),
-        ):
-            y[rows[rows >= 0]] = duals[rows >= 0] * MONEY
+        y = self.row_prices(vars(prices))
         right = np.where(y < 0, self.arrays.row_upper, np.where(y > 0, self.arrays.row_lower, 0.0))
         coefficient = self.arrays.cost - self.arrays.matrix.T @ y
         return Cut(float(y @ right) + value + self.arrays.offset, coefficient)
+
+    def priced_rows(self) -> tuple[tuple[str, Ints, float], ...]:
+        """Names of prices, their rows (-1 = none), and 1 where a price is what a unit pays, -1 where it is what it earns."""
+        limits = self.core.limits
+        return (
+            ("capacity", self.core.capacity_row, 1.0),
+            ("displacement", self.core.displacement_row, -1.0),
+            ("quota", limits.quota_row, 1.0),
+            ("measure", limits.measure_row, 1.0),
+        )
+
+    def row_prices(self, price: Mapping[str, Floats]) -> Floats:
+        """(rows,) duals of the core's rows at these prices (in millions)."""
+        y = np.zeros(len(self.arrays.row_lower))
+        for name, rows, sign in self.priced_rows():
+            y[rows[rows >= 0]] = -sign * price[name][rows >= 0] * MONEY
+        return y
 
     def core_dual(self, prices: Prices, decisions: Decisions | None = None) -> Dual:
         """The bound's part that does not come from the blocks, at any prices: the core solved alone."""

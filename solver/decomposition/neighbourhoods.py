@@ -14,9 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solver.backends.protocol import Limits, ModelSolution
-from solver.decomposition.parts import Charges, Part, Task, solve_task
+from solver.backends.protocol import Limits
+from solver.decomposition.packages import Packages
+from solver.decomposition.parts import Charges, Part
 from solver.decomposition.standing import Ground, Standing
+from solver.decomposition.tasks import Run
 from solver.pricing import Prices
 from solver.problem import Bools, Floats, Ints
 
@@ -27,15 +29,10 @@ LEAST_SWEEP_GAIN = 2e-4
 PART_SECONDS, FILL_SECONDS, PART_GAP = 30.0, 300.0, 1e-4
 CLUSTER_CELLS = 30_000
 """Cells of the owners whose flows are filled together: one alone can't give up a place that a neighbour needs more."""
+PACKAGED = 2
+"""Owners more in a group that chooses among packages than in one whose options are all free."""
 TOGETHER = 8
 """Most parts solved side by side."""
-
-Run = Callable[[Sequence[Task]], list[ModelSolution]]
-
-
-def run_here(tasks: Sequence[Task]) -> list[ModelSolution]:
-    """One after the other in this process."""
-    return [solve_task(task) for task in tasks]
 
 
 @dataclass(frozen=True)
@@ -77,15 +74,28 @@ def _refilled(ground: Ground, plan: Standing, charged: Charges, pace: Pace, grou
     return plan
 
 
-def improved(ground: Ground, plan: Standing, prices: Prices, pace: Pace, *, enough: Callable[[float], bool]) -> Standing:
-    """A plan at most as dear, found part by part until time is up or the cost is ``enough``."""
+def improved(
+    ground: Ground, plan: Standing, prices: Prices, pace: Pace, *, enough: Callable[[float], bool], packages: Packages | None = None
+) -> Standing:
+    """A plan at most as dear, found part by part until time is up or the cost is ``enough``.
+
+    ``packages``: whole programmes to choose from, tried on larger groups before every option is free on smaller ones.
+    """
     charged = Charges(ground, prices)
     random = np.random.default_rng(pace.seed)
     near = nearness(ground)
     size = 1
     while pace.left() > 0 and not enough(ground.upper(plan)):
-        groups = _groups(ground, near, size, random)
         before = ground.upper(plan)
+        if packages is not None:
+            packages.add(plan.x)
+            charged.let(ground, plan)
+            for batch in _batches(ground, _groups(ground, near, size + PACKAGED, random)):
+                plan = _round(ground, plan, batch, charged, pace, decide=True, packages=packages)
+                pace.note(ground.upper(plan))
+                if pace.left() <= 0 or enough(ground.upper(plan)):
+                    return plan
+        groups = _groups(ground, near, size, random)
         charged.let(ground, plan)
         for batch in _batches(ground, groups):
             plan = _round(ground, plan, batch, charged, pace, decide=True)
@@ -99,10 +109,19 @@ def improved(ground: Ground, plan: Standing, prices: Prices, pace: Pace, *, enou
     return plan
 
 
-def _round(ground: Ground, plan: Standing, batch: Sequence[Ints], charged: Charges, pace: Pace, *, decide: bool) -> Standing:
+def _round(
+    ground: Ground,
+    plan: Standing,
+    batch: Sequence[Ints],
+    charged: Charges,
+    pace: Pace,
+    *,
+    decide: bool,
+    packages: Packages | None = None,
+) -> Standing:
     """Solve parts side by side and take up what each found."""
     each = IMPROVE_ARCS if decide else FILL_ARCS
-    parts = [Part(ground, plan, owners, charged, each=each, decide=decide) for owners in batch]
+    parts = [Part(ground, plan, owners, charged, each=each, decide=decide, packages=packages) for owners in batch]
     found = pace.run([part.task(pace.limits(PART_SECONDS if decide else FILL_SECONDS)) for part in parts])
     moved = np.zeros(ground.rows, np.bool_)
     for part, solution in zip(parts, found, strict=True):

@@ -7,15 +7,14 @@ the whole problem, and the whole plan's cost falls by exactly what the part save
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numba import njit
 from scipy import sparse
 
-from solver.backends.highs import HighsBackend
 from solver.backends.protocol import Limits, ModelSolution
+from solver.decomposition.packages import Packages
 from solver.decomposition.standing import Ground, Standing
+from solver.decomposition.tasks import Task
 from solver.formulation import MONEY
 from solver.linear_model import ModelArrays
 from solver.pricing import Arcs, Prices, displacement_share, flow_costs
@@ -26,23 +25,10 @@ LEARNING = 0.5
 """Share of a part's duals in the prices after it."""
 SPARE = 0.5
 """Places to spare from which a pool counts as free."""
+WHOLE = 1e-6
+"""How near a whole number a decision stands."""
 LEAST_GAIN = 1e-9
 """Share of a part's cost below which a gain is solver's dust."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a worker needs to solve a part; nothing of it refers to the whole."""
-
-    model: ModelArrays
-    start: Floats
-    relax: bool
-    limits: Limits
-
-
-def solve_task(task: Task) -> ModelSolution:
-    """Solve a part; the same wherever it runs."""
-    return HighsBackend().solve(task.model, task.limits, relax=task.relax, start=task.start)
 
 
 class Charges:
@@ -159,7 +145,17 @@ def _nearest(  # type: ignore[no-untyped-def]
 class Part:
     """The programme of some owners' cells and, when ``decide``, their options, all else held."""
 
-    def __init__(self, ground: Ground, plan: Standing, owners: Ints, charged: Charges, *, each: int, decide: bool) -> None:
+    def __init__(
+        self,
+        ground: Ground,
+        plan: Standing,
+        owners: Ints,
+        charged: Charges,
+        *,
+        each: int,
+        decide: bool,
+        packages: Packages | None = None,
+    ) -> None:
         self.ground, self.plan, self.decide = ground, plan, decide
         self.mine = np.isin(ground.problem.demand.origin_owner[plan.flows.origin], owners)
         own = Flows(*(column[self.mine] for column in vars(plan.flows).values()))
@@ -187,6 +183,44 @@ class Part:
             offset=0.0,
         )
         self.start = np.concatenate([plan.x[self.columns], self.amount])
+        if packages is not None:
+            self._in_packages(packages)
+
+    def _in_packages(self, packages: Packages) -> None:
+        """Options in whole packages only: ``decision = sum of packages x its value, sum of packages = 1`` for every group."""
+        model, plan = self.model, self.plan
+        integer, count = model.integer.copy(), len(model.cost)
+        right, start = list[Floats](), list[Floats]()
+        ties, chosen = list[sparse.csc_matrix](), list[sparse.csc_matrix]()
+        for group, known in zip(packages.groups, packages.values, strict=True):
+            decided = group.columns[group.decisions]
+            if not np.isin(decided, self.columns).all():
+                continue
+            values = np.unique([one[group.decisions] for one in known], axis=0)
+            position = np.searchsorted(self.columns, decided)
+            integer[position] = False
+            entries = (np.ones(len(decided)), (np.arange(len(decided)), position))
+            ties.append(sparse.csc_matrix(entries, shape=(len(decided) + 1, count)))
+            chosen.append(sparse.csc_matrix(np.vstack([-values.T, np.ones((1, len(values)))])))
+            right += [np.zeros(len(decided)), np.ones(1)]
+            start.append((np.abs(values - plan.x[decided]).max(axis=1) < WHOLE).astype(float))
+        if not chosen:
+            return
+        wide = sparse.block_diag(chosen, format="csc")
+        new = wide.shape[1]
+        above = sparse.hstack([model.matrix, sparse.csc_matrix((model.matrix.shape[0], new))])
+        right_side = np.concatenate(right)
+        self.model = ModelArrays(
+            cost=np.append(model.cost, np.zeros(new)),
+            lower=np.append(model.lower, np.zeros(new)),
+            upper=np.append(model.upper, np.ones(new)),
+            integer=np.append(integer, np.ones(new, np.bool_)),
+            row_lower=np.append(model.row_lower, right_side),
+            row_upper=np.append(model.row_upper, right_side),
+            matrix=sparse.csc_matrix(sparse.vstack([above, sparse.hstack([sparse.vstack(ties), wide])])),
+            offset=model.offset,
+        )
+        self.start = np.concatenate([self.start, *start])
 
     def task(self, limits: Limits) -> Task:
         """The programme to solve."""
@@ -201,8 +235,9 @@ class Part:
             return plan
         count = len(self.columns)
         x = plan.x.copy()
-        x[self.columns] = np.where(self.model.integer[:count] & self.decide, np.round(found.x[:count]), found.x[:count])
-        amount = np.maximum(0.0, found.x[count:])
+        whole = self.ground.arrays.integer[self.columns] & self.decide
+        x[self.columns] = np.where(whole, np.round(found.x[:count]), found.x[:count])
+        amount = np.maximum(0.0, found.x[count : count + len(self.arcs.origin)])
         amount = np.where(amount > 1e-9, amount, 0.0)
         kept = (amount > 0) | (self.arcs.pool == len(self.ground.problem.pools.labels))
         others = ~np.isin(plan.flows.origin, np.unique(self.arcs.origin))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
 from solver.families.options import MONEY
 from solver.linear_model import INFINITY, LinearModel
-from solver.problem import Ints, Problem
+from solver.problem import Floats, Ints, Problem
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,36 @@ class MoneyColumns:
     """(G, F)"""
     transfer: Ints
     """(V, F)"""
+
+
+@dataclass(frozen=True)
+class Purses:
+    """Owners and funds that share money."""
+
+    of_owner: Ints
+    of_fund: Ints
+    """-1 = a fund that nobody may use"""
+    cumulated: Floats
+    """(purses, F) GBP received up to and with a year"""
+
+
+def purses(problem: Problem) -> Purses:
+    """Owners tied by funds that several may use, or by transfers between funds."""
+    owners = len(problem.owners)
+    shares = problem.funds.eligible.any(axis=2).astype(float)
+    if problem.transfers is not None:
+        # money that may move is as good as shared
+        for source, target in zip(problem.transfers.source, problem.transfers.target, strict=True):
+            shares[source] = np.maximum(shares[source], shares[target])
+    count, label = connected_components(sparse.csr_matrix(shares.T @ shares + np.eye(owners)), directed=False)
+    yearly = np.zeros((count, len(problem.years)))
+    of_fund = np.full(len(shares), -1)
+    for fund, amount in enumerate(problem.funds.amount):
+        members = np.nonzero(shares[fund] > 0)[0]
+        if len(members):
+            of_fund[fund] = label[members[0]]
+            yearly[label[members[0]]] += amount
+    return Purses(label.astype(np.int64), of_fund, np.cumsum(yearly, axis=1))
 
 
 def money_columns(problem: Problem, model: LinearModel) -> MoneyColumns:
@@ -88,6 +120,29 @@ def fund_balance(problem: Problem, model: LinearModel, start: Ints, columns: Mon
         granted = problem.grants.amount[k] * MONEY
         model.add_entries(balance[fund], start[k, None], -granted)
         model.add_entries(limit[fund], start[k, None], -funds.carry_share[fund] * granted)
+
+
+def purse_ceilings(problem: Problem, model: LinearModel, start: Ints, modules: Ints, stage: Ints) -> None:
+    """What a purse has spent by the end of a year <= what its funds have received by then, grants included.
+
+    Follows from the other rows; stated in whole decisions alone, it lets a solver see the knapsack that it is.
+    """
+    options = problem.options
+    purse = purses(problem)
+    j = options.start_option
+    used = np.unique(purse.of_owner[options.owner[j]])
+    ceiling = purse.cumulated[used] * MONEY
+    rows = model.add_rows("purse_ceiling", ceiling.size, upper=ceiling.ravel()).reshape(ceiling.shape)
+    row = rows[np.searchsorted(used, purse.of_owner[options.owner[j]])]
+    model.add_entries(row, start[:, None], options.fixed_spend.cumsum(axis=1) * MONEY)
+    model.add_entries(row, modules[:, None], options.module_spend.cumsum(axis=1) * MONEY)
+    staged = np.nonzero(stage >= 0)[0]
+    model.add_entries(row[staged], stage[staged, None], options.stage_spend[staged].cumsum(axis=1) * MONEY)
+    if problem.grants is not None:
+        fund = problem.grants.fund[j]
+        home = np.where(fund >= 0, purse.of_fund[fund], -1)
+        k = np.nonzero(np.isin(home, used) & (home >= 0))[0]
+        model.add_entries(rows[np.searchsorted(used, home[k])], start[k, None], -problem.grants.amount[k].cumsum(axis=1) * MONEY)
 
 
 def least_shares(problem: Problem, model: LinearModel, payment: Ints) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 
 import pandas as pd
 
-from solver.decomposition.neighbourhoods import Run, run_here
+from solver.decomposition.tasks import Run, run_here
 from solver.machines import machines
 from solver.result import Progress
 from solver.solve import SolveOptions

@@ -1,0 +1,91 @@
+"""Whole packages of options: they keep every row of their group, prove a bound, and a choice among them is a plan."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+from solver_cases import MEDIUM, random_problem
+
+from solver.backends.protocol import Limits
+from solver.decomposition.ascent import ascend
+from solver.decomposition.blocks import make_blocks
+from solver.decomposition.master import Master, no_decisions
+from solver.decomposition.packages import Packages, raise_bound
+from solver.decomposition.parts import Charges, Part
+from solver.decomposition.standing import Ground
+from solver.decomposition.tasks import run_here, solve_task
+from solver.formulation import MONEY, build_core
+from solver.pricing import no_prices
+from solver.problem import Problem
+from solver.solve import SolveOptions, solve
+
+EXACT = SolveOptions(gap=1e-7, threads=1)
+ROUNDS = 7
+LIMITS = Limits(gap=1e-7, seconds=60, threads=1)
+
+
+def _raised(problem: Problem) -> tuple[Packages, float, float]:
+    """Packages, the bound at prices for options that decide alone, and the bound after rounds of packages (in millions)."""
+    blocks = make_blocks(problem, 50)
+    packages = Packages(Master(build_core(problem), blocks, LIMITS))
+    begun = ascend(problem, blocks, steps=150, first_step=0.6)
+    alone = packages.master.core_dual(begun.prices).core_part + float(begun.responses[-1].value.sum()) * MONEY
+    rounds = iter(range(ROUNDS))
+
+    def enough(lower: float) -> bool:
+        return next(rounds, None) is None
+
+    raised = raise_bound(
+        packages,
+        begun.prices,
+        problem,
+        left=lambda: 60.0,
+        threads=1,
+        seed=1,
+        run=run_here,
+        note=lambda _: None,
+        enough=enough,
+    )
+    return packages, alone, raised.lower
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 5])
+def test_the_bound_of_packages_is_higher_than_that_of_options_alone_and_never_above_the_optimum(seed: int) -> None:
+    problem = random_problem(seed, MEDIUM)
+    _, alone, raised = _raised(problem)
+    optimum = solve(problem, EXACT).upper * MONEY
+    assert alone < raised <= optimum * (1 + 1e-6)
+
+
+def test_packages_keep_the_rows_of_their_group() -> None:
+    packages, _, _ = _raised(random_problem(1, MEDIUM))
+    arrays = packages.master.arrays
+    matrix = sparse.csr_matrix(arrays.matrix)
+    assert sum(len(known) for known in packages.values) > len(packages.groups)
+    for group, known in zip(packages.groups, packages.values, strict=True):
+        for values in known:
+            x = np.zeros(len(arrays.cost))
+            x[group.columns] = values
+            activity = matrix[group.rows] @ x
+            assert (activity >= arrays.row_lower[group.rows] - 1e-6).all()
+            assert (activity <= arrays.row_upper[group.rows] + 1e-6).all()
+            np.testing.assert_array_equal(values[group.decisions], np.round(values[group.decisions]))
+
+
+def test_a_choice_among_packages_is_a_plan_and_one_of_them() -> None:
+    problem = random_problem(5, MEDIUM)
+    packages, _, lower = _raised(problem)
+    ground = Ground(problem)
+    without = solve(problem, EXACT, fixed=no_decisions(problem))
+    plan = ground.settled(no_decisions(problem), without.flows, LIMITS)
+    assert plan is not None
+    packages.add(plan.x)
+    everybody = np.unique(problem.demand.origin_owner)
+    part = Part(ground, plan, everybody, Charges(ground, no_prices(problem)), each=9, decide=True, packages=packages)
+    after = part.taken_up(plan, solve_task(part.task(LIMITS)))
+    assert lower <= ground.upper(after) < ground.upper(plan)
+    assert ground.breach(after) < 1e-5
+    for group, known in zip(packages.groups, packages.values, strict=True):
+        decided = after.x[group.columns[group.decisions]]
+        assert any(np.allclose(decided, values[group.decisions]) for values in known)
