@@ -84,13 +84,13 @@ def appraisal(case: Case) -> Appraisal:
     return Appraisal(rate, tail, weight, first, low, years)
 
 
-def net_capital(case: Case, money: Appraisal, spend: Floats, life: Ints, opens: Ints) -> Floats:
-    """(rows,) present value of spending (rows, F), less the credit for useful life after the appraisal.
+def net_capital(case: Case, money: Appraisal, spend: Floats, projects: pd.DataFrame, opens: Ints) -> Floats:
+    """(rows,) present value of spending (rows, F) on these projects, less the credit for useful life after the appraisal.
 
     ``opens``: planning year (0 = first) in which the places open.
     """
     budget = np.arange(len(money.financial_years)) + money.first_budget_year - money.first_year
-    result: Floats = spend @ money.discount(budget) - spend.sum(axis=1) * residual_credit(case, money, life, opens)
+    result: Floats = spend @ money.discount(budget) - spend.sum(axis=1) * residual_credit(case, money, projects, opens)
     return result
 
 
@@ -115,12 +115,19 @@ def capital_uplift(case: Case, projects: pd.DataFrame) -> Floats:
     return (1.0 + bias) * np.where(projects["price_area"] == "England", factor, 1.0)
 
 
-def residual_credit(case: Case, money: Appraisal, life: Ints, opens: Ints) -> Floats:
-    """(rows,) discounted credit per pound of capital, straight-line over its life."""
+def residual_credit(case: Case, money: Appraisal, projects: pd.DataFrame, opens: Ints) -> Floats:
+    """(rows,) discounted credit per pound of capital, straight-line over the useful life.
+
+    Temporary places last until they expire. Where they still take entrants in the last planning year, that year stands for the tail only
+    if they are provided again: a credit below nothing.
+    """
+    expires = projects["expires_after_years"].to_numpy(float)
     horizon = len(case.academic_years)
-    used = horizon + money.tail - opens
-    left = np.maximum(0.0, 1.0 - used / life)
-    return left * float(money.discount(np.array(horizon + money.tail, float)))
+    left = 1.0 - (horizon + money.tail - opens) / np.fmin(projects["life_years"].to_numpy(float), expires)
+    provided_again = horizon - opens <= expires
+    end = float(money.discount(np.array(horizon + money.tail, float)))
+    result: Floats = end * np.where(provided_again, left, np.maximum(0.0, left))
+    return result
 
 
 def place_gbp(case: Case, families: pd.DataFrame, pools: pd.DataFrame) -> Floats:

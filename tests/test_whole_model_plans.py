@@ -65,6 +65,24 @@ def test_temporary_places_take_no_entrants_after_their_time(tmp_path: Path) -> N
     assert mine.to_dict() == pytest.approx({"2023/24": 100, "2024/25": 0}, abs=1e-6)
 
 
+def test_temporary_places_of_the_last_year_are_paid_for_through_the_tail(tmp_path: Path) -> None:
+    """B opens in 2023/24 for two years; the last stands for five more. Seven years of use at 9m for two: 7 / 2 - 1 = 2.5 times 9m more."""
+    case = replace(CASE, assumptions=CASE.assumptions.override({"time.tail_years": 5}, "a test"))
+    saving = 5.5e6 + 6 * 6.85e6 - 9e6
+    for years, again in ((2.0, 22.5e6), (np.nan, 0.0)):
+        plan = planned(project(case, "B", expires_after_years=years), tmp_path, pins=({"project": "B", "wish": "must", "year": "2022-23"},))
+        credit = plan.plan.costs.set_index("item").loc["capital_credit", "gbp"]
+        assert credit == pytest.approx(again, abs=1)
+        assert plan.summary["saving_gbp"] == pytest.approx(saving - again, abs=10)
+
+
+def test_temporary_places_that_are_gone_by_the_last_year_leave_no_value(tmp_path: Path) -> None:
+    """B has a life of 40 years on paper but expires after one: nothing is left of it at the end, and nothing is provided again."""
+    temporary = project(CASE, "B", expires_after_years=1, life_years=40)
+    plan = planned(temporary, tmp_path, pins=({"project": "B", "wish": "must", "year": "2022-23"},))
+    assert plan.plan.costs.set_index("item").loc["capital_credit", "gbp"] == pytest.approx(0, abs=1e-6)
+
+
 def test_an_improvement_lowers_running_cost_of_places_that_become_free(tmp_path: Path) -> None:
     case = project(
         CASE, "A", kind="improvement", effect="improve", from_pool_id=STATE, min_places=0, max_places=0, places_improved=200.0,

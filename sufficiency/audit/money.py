@@ -33,10 +33,16 @@ def spending(facts: Expected, world: World) -> dict[tuple[str, ...], float]:
 
 
 def credit(facts: Expected, world: World) -> Floats:
-    """(rows,) undiscounted credit for useful life after the last year and its tail, GBP."""
-    rows = world.openings
-    used = len(facts.years) + int(facts.figures.number("time.tail_years")) - np.maximum(rows["opens"].to_numpy(dtype=float), 0.0)
-    return np.asarray(rows["due_gbp"].to_numpy(dtype=float) * np.maximum(0.0, 1 - used / rows["case_life_years"].to_numpy(dtype=float)))
+    """(rows,) undiscounted credit for useful life after the last year and its tail, GBP.
+
+    Temporary places live until they expire; those that take entrants in the last year have to be provided again through the tail.
+    """
+    rows, tail = world.openings, int(facts.figures.number("time.tail_years"))
+    standing = len(facts.years) - np.maximum(rows["opens"].to_numpy(dtype=float), 0.0)
+    life, expires = (rows[f"case_{name}"].to_numpy(dtype=float) for name in ("life_years", "expires_after_years"))
+    share = 1 - (standing + tail) / np.where(expires < life, expires, life)
+    share[~(expires >= standing)] = np.maximum(share[~(expires >= standing)], 0.0)
+    return np.asarray(rows["due_gbp"].to_numpy(dtype=float) * share)
 
 
 def discount(facts: Expected, years: Floats) -> Floats:

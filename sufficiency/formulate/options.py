@@ -102,10 +102,9 @@ def options_of(
     per_module = built["cost_per_place_gbp"].to_numpy(float) * module[starts.option] * uplift
     fixed, stage = built["fixed_cost_gbp"].to_numpy(float) * uplift, built["stage_cost_gbp"].to_numpy(float) * uplift
     profile = spending_profile(case, money, built["spend_profile"].tolist(), starts.year)
-    life = built["life_years"].to_numpy(int)
     spends = [each[:, None] * profile for each in (fixed, per_module, stage)]
     free = case.perspective == "council"  # grants are free to it; what it borrows is charged to the payments
-    costs = [np.zeros(len(built)) if free else net_capital(case, money, spend, life, starts.opens) for spend in spends]
+    costs = [np.zeros(len(built)) if free else net_capital(case, money, spend, built, starts.opens) for spend in spends]
     source = np.where(projects["from_pool_id"].notna(), pool_of.get_indexer(pd.Index(projects["from_pool_id"])), -1)
     fill, disrupted = _fill(case, built, starts, crowd), _disrupted(case, built, starts, crowd)
     return Options(

@@ -197,8 +197,7 @@ def _capital_lines(formulation: Formulation, solution: Solution) -> list[dict[st
         }
         for year, gbp, factor in zip(money.financial_years, spend, discount, strict=True)
     ]
-    life = formulation.projects["life_years"].to_numpy(int)[options.start_option]
-    credit = residual_credit(case, money, life, options.start_opens)
+    credit = residual_credit(case, money, formulation.projects.iloc[options.start_option], options.start_opens)
     total = (
         decisions.start * options.fixed_spend.sum(axis=1)
         + decisions.modules * options.module_spend.sum(axis=1)

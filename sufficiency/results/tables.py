@@ -36,8 +36,8 @@ def projects_table(formulation: Formulation, solution: Solution) -> pd.DataFrame
         fixed_spend = (options.fixed_spend if first else options.stage_spend)[k]
         modules = int(decisions.modules[k])
         spend = fixed_spend + modules * options.module_spend[k]
-        life, opens = np.array([project["life_years"]]), options.start_opens[k : k + 1]
-        value = net_capital(case, formulation.appraisal, spend[None, :], life, opens)[0]
+        alone, opens = formulation.projects.iloc[j : j + 1], options.start_opens[k : k + 1]
+        value = net_capital(case, formulation.appraisal, spend[None, :], alone, opens)[0]
         rows.append(
             {
                 **{
