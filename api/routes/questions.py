@@ -85,7 +85,7 @@ def create(plan_id: str, body: NewQuestion, store: StoreDep, settings: SettingsD
         permit(caller, "create", rows.scoped(session, plan))
         earlier = session.get_one(RequestRow, plan.request_id)
     if plan.disclosure != "open":
-        raise conflict("Questions are answered for open plans only: each answer compares exact plans.")
+        raise conflict("Questions are answered for open plans only: answers are differences of exact plans, which tell small counts.")
     asked = body.model_dump()
     request_body = NewRequest(**{**earlier.settings, "case_id": plan.case_id, "name": f"{body.kind}: {plan.name}"[:200]})
     with store.write() as session:
