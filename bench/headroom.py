@@ -1,4 +1,4 @@
-"""What the search gains over a planner's rules: ``python -m bench.headroom [--seeds 20] [--time-limit 30]``.
+"""What the search gains over a planner's rules: ``python -m bench.headroom [--seeds 20] [--cpu-limit 20]``.
 
 One line for each seed of the random problems of ``bench.mismatch``. The rule is the better of cheapest per place and
 cheapest per use of independent places avoided. Headroom is what lies between the rule's cost and the proven bound.
@@ -7,17 +7,16 @@ cheapest per use of independent places avoided. Headroom is what lies between th
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import sys
 import time
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from bench.instance_table import as_markdown
+from bench.machine import MOST_WAIT, cpu_over, machine
 from bench.mismatch import SEEDS, matched, mismatched
 from solver.decomposition.master import no_decisions
 from solver.problem import OUTSIDE, Problem
@@ -25,7 +24,7 @@ from solver.result import Flows
 from solver.rules import cheapest_first, cheapest_per_displaced
 from solver.solve import SolveOptions, solve
 
-DRAWN = {"random": matched, "mismatched": mismatched}
+DRAWN = {"mismatched": mismatched, "random": matched}
 
 
 def main() -> None:
@@ -35,22 +34,23 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("out") / "bench")
     parser.add_argument("--seeds", type=int, default=len(SEEDS), help="seeds 1 to this number")
-    parser.add_argument("--time-limit", type=float, default=30.0, help="seconds for each plan")
+    parser.add_argument("--cpu-limit", type=float, default=20.0, help="CPU seconds for each plan")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
-    options = SolveOptions(gap=1e-4, seconds=chosen.time_limit, threads=1)
-    sys.stdout.write(f"sufficiency {version('sufficiency')}, Python {platform.python_version()}, {os.cpu_count()} processors\n")
+    options = SolveOptions(gap=1e-4, seconds=MOST_WAIT * chosen.cpu_limit, threads=1)
     rows = []
     for kind, draw in DRAWN.items():
         for seed in SEEDS[: chosen.seeds]:
-            rows.append({"cases": kind, "seed": seed, **outcome(draw(seed), options)})
+            rows.append({"cases": kind, "seed": seed, **outcome(draw(seed), options, chosen.cpu_limit)})
             pd.DataFrame(rows).to_csv(chosen.out / "headroom.csv", index=False)
     table = pd.DataFrame(rows)
-    sys.stdout.write(table.to_string(index=False) + "\n")
-    sys.stdout.write(table.groupby("cases").median(numeric_only=True).to_string() + "\n")
+    medians = table.groupby("cases", sort=False).median(numeric_only=True).drop(columns="seed").round(4).reset_index()
+    text = f"{machine()}; {chosen.cpu_limit:g} CPU s for each plan\n\n{as_markdown(table.round(4))}\n\nMedians\n\n{as_markdown(medians)}\n"
+    (chosen.out / "headroom.md").write_text(text)
+    sys.stdout.write(text)
 
 
-def outcome(problem: Problem, options: SolveOptions) -> dict[str, float]:
+def outcome(problem: Problem, options: SolveOptions, cpu_limit: float) -> dict[str, float]:
     """Saving of rule and plan as shares of the bound's saving, and headroom closed."""
     cpu = time.process_time()
     exact = replace(options, gap=1e-6)
@@ -59,7 +59,7 @@ def outcome(problem: Problem, options: SolveOptions) -> dict[str, float]:
     rules = [rule(problem) for rule in (cheapest_first, cheapest_per_displaced)]
     held = [solve(problem, exact, fixed=rule) for rule in rules]
     rule = min(held, key=lambda world: world.upper)
-    plan = solve(problem, options, candidates=rules)
+    plan = solve(problem, replace(options, interrupted=cpu_over(cpu_limit)), candidates=rules)
     most = without.upper - plan.lower
     room = rule.upper - plan.lower
     return {
