@@ -5,78 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import pandas as pd
 import pytest
-import shapely
-from hand_case import BASE, added, changed, hand_case, project, without
+from checked_case import CASE, NEED_A_TABLE, SOUND, found
+from hand_case import BASE, added, changed, project, without
 from test_checks_programme import FAULTS as OF_PROGRAMMES
 
 from sufficiency.assumptions import default_assumptions
 from sufficiency.case import Case
-from sufficiency.tables.checks import CHECKS, Evidence, References, check_case, report_case, run_check
-from sufficiency.tables.problems import InputProblem
-
-ENGLAND = shapely.box(390_000, 295_000, 410_000, 310_000)
-POSTCODES = pd.DataFrame(
-    {"postcode": ["AA1 1AA", "AA1 1AB"], "lsoa21_code": ["L1", "L2"], "easting_m": [401_000, 403_000], "northing_m": [301_000, 305_000]}
-)
-REGISTER = pd.DataFrame(
-    {
-        "urn": ["100001", "100002", "100003"],
-        "status": ["Open", "Open", "Proposed to open"],
-        "kind": ["state_special", "state_special", "independent_special"],
-        "base_places": [None, None, None],
-        "postcode": ["aa11aa", "AA1 1AB", None],
-    }
-)
-PERSONS = pd.DataFrame(
-    {
-        "person_id": ["a", "b"],
-        "upn": ["A123", "B123"],
-        "postcode": ["AA1 1AA", "aa1 1ab"],
-        "birth_date": ["2012-09-01", "1996-09-01"],
-    }
-)
-NEEDS = pd.DataFrame({"person_id": ["a", "a", "b"], "need": ["ASD", "SEMH", "SLD"], "rank": [1, 2, 1]})
-PLACED = pd.DataFrame(
-    {
-        "person_id": ["a", "a", "b"],
-        "urn": ["100001", "100002", "100003"],
-        "rank": [1, 1, 1],
-        "entry_date": ["2019-09-01", "2021-09-01", "2020-01-10"],
-        "leaving_date": ["2021-08-31", None, None],
-        "in_base": [False, False, False],
-    }
-)
-SOUND = References(
-    register=REGISTER,
-    postcodes=POSTCODES,
-    england=ENGLAND,
-    published_totals={"N1": 120.0, "N2": 120.0},
-    school_capacity=pd.DataFrame({"council_code": ["N1", "N2", "X9"], "special_places": [45, 45, 900]}),
-    allocations={"N1-capital": 4_000_000, "N2-capital": 4_000_000},
-    forecast_totals=pd.DataFrame({"council_code": ["N1"], "academic_year": ["2024/25"], "scenario": ["central"], "ehc_plans": [120.5]}),
-    scenario_probabilities={"central": 1.0},
-    persons=PERSONS,
-    person_needs=NEEDS,
-    person_placements=PLACED,
-)
-
-NEED_A_TABLE = {"V01", "V02", "V03", "V06", "V08", "V09", "V13", "V21", "V25", "V26", "V28"}
-
-
-def in_one_price_base(case: Case) -> Case:
-    entries = {name: replace(entry, year=case.price_base) for name, entry in default_assumptions().entries.items()}
-    return replace(case, assumptions=replace(case.assumptions, entries=entries))
-
-
-def found(case: Case, code: str, references: References | None = None) -> tuple[InputProblem, ...]:
-    (check,) = (check for check in CHECKS if check[0] == code)
-    return run_check(*check, Evidence(case, references or References())).problems
-
-
-CASE = in_one_price_base(hand_case())
-"""Sound in every respect. Tests never change it: they make another."""
+from sufficiency.tables.checks import CHECKS, check_case, report_case
 
 
 def test_a_sound_case_passes_every_check_that_can_be_run() -> None:
@@ -437,130 +373,6 @@ def test_a_fault_is_found_where_it_is(fault: str) -> None:
 
 def test_every_check_without_reference_has_a_fault_that_triggers_it() -> None:
     assert {code for code, _, _ in CHECKS} - NEED_A_TABLE == {code for code, *_ in [*FAULTS.values(), *OF_PROGRAMMES.values()]}
-
-
-PersonFault = tuple[str, References, str, str, int | None]
-REFERENCE_FAULTS: dict[str, PersonFault] = {
-    "URN not in the register": ("V01", replace(SOUND, register=REGISTER[1:]), "error", "not in the register", 2),
-    "school closed": ("V01", replace(SOUND, register=REGISTER.assign(status="Closed")), "error", "is closed", 2),
-    "postcodes that lead nowhere": ("V02", replace(SOUND, postcodes=POSTCODES[1:]), "error", "1 of 2 postcodes (50.0%)", None),
-    "outside England": ("V03", replace(SOUND, england=shapely.box(401_000, 295_000, 410_000, 310_000)), "error", "outside England", 2),
-    "swapped coordinates": ("V03", replace(SOUND, england=shapely.box(295_000, 390_000, 310_000, 410_000)), "error", "swapped", 2),
-    "far from the postcode": (
-        "V03",
-        replace(SOUND, postcodes=POSTCODES.assign(northing_m=[301_051, 305_000])),
-        "warning",
-        "more than 50 m",
-        2,
-    ),
-    "no primary need": ("V06", replace(SOUND, person_needs=NEEDS.assign(rank=[2, 2, 1])), "error", "rank 1", 2),
-    "two primary needs": ("V06", replace(SOUND, person_needs=NEEDS.assign(rank=[1, 1, 1])), "error", "rank 1", 2),
-    "too old": ("V07", replace(SOUND, persons=PERSONS.assign(birth_date=["2012-09-01", "1995-08-31"])), "error", "0 to 25", 3),
-    "leaves before entering": (
-        "V08",
-        replace(SOUND, person_placements=PLACED.assign(leaving_date=["2019-08-31", None, None])),
-        "error",
-        "before the entry",
-        2,
-    ),
-    "two current placements": (
-        "V08",
-        replace(SOUND, person_placements=PLACED.assign(leaving_date=[None, None, None])),
-        "error",
-        "exactly one current",
-        2,
-    ),
-    "unit flagged at a special school": (
-        "V09",
-        replace(SOUND, person_placements=PLACED.assign(in_base=[False, True, False])),
-        "error",
-        "not mainstream",
-        3,
-    ),
-    "plans off the register of totals": (
-        "V10",
-        replace(SOUND, published_totals={"N1": 100.0, "N2": 120.0}),
-        "error",
-        "total is 100.0",
-        None,
-    ),
-    "capacity survey differs": (
-        "V13",
-        replace(SOUND, school_capacity=pd.DataFrame({"council_code": ["N1"], "special_places": [51]})),
-        "warning",
-        "survey says 51",
-        None,
-    ),
-    "budget off the allocation": ("V21", replace(SOUND, allocations={"N1-capital": 3_900_000.0}), "error", "allocation is 3,900,000", None),
-    "phases off the forecast": (
-        "V25",
-        replace(SOUND, forecast_totals=SOUND.forecast_totals.assign(ehc_plans=150.0)),  # type: ignore[union-attr]
-        "error",
-        "forecast total is 150.0",
-        None,
-    ),
-    "probabilities above 1": ("V26", replace(SOUND, scenario_probabilities={"central": 1.5}), "error", "from 0 to 1", None),
-    "probabilities short of 1": ("V26", replace(SOUND, scenario_probabilities={"central": 0.9}), "error", "sum to 1", None),
-    "probability of no scenario": ("V26", replace(SOUND, scenario_probabilities={"central": 1, "high": 0}), "error", "no scenario", None),
-    "UPN twice": ("V28", replace(SOUND, persons=PERSONS.assign(upn="A123")), "error", "UPN", 3),
-    "perhaps one child twice": (
-        "V28",
-        replace(SOUND, persons=PERSONS.assign(postcode="AA1 1AA", birth_date="2012-09-01")),
-        "warning",
-        "postcode and date of birth",
-        3,
-    ),
-    "pupils at a closed school": ("V29", replace(SOUND, register=REGISTER.assign(status="Closed")), "error", "calls closed", 2),
-    "pupils at a closing school": (
-        "V29",
-        replace(SOUND, register=REGISTER.assign(status="Open, but proposed to close")),
-        "warning",
-        "proposed to close",
-        2,
-    ),
-}
-
-
-@pytest.mark.parametrize("fault", REFERENCE_FAULTS)
-def test_a_fault_against_a_reference_is_found(fault: str) -> None:
-    code, references, level, words, row = REFERENCE_FAULTS[fault]
-    problems = [problem for problem in found(CASE, code, references) if words in problem.message]
-    assert problems
-    assert {problem.level for problem in problems} == {level}
-    assert problems[0].row == row
-
-
-def test_every_check_with_a_reference_has_a_fault_that_triggers_it() -> None:
-    assert {code for code, *_ in REFERENCE_FAULTS.values()} >= NEED_A_TABLE
-
-
-def test_bases_must_stand_in_schools_that_have_one() -> None:
-    case = changed(CASE, "settings", 0, kind="resourced_provision")
-    assert "not a mainstream school" in found(case, "V09", SOUND)[0].message
-    register = REGISTER.assign(kind="mainstream", base_places=[0, None, None])
-    (problem,) = found(case, "V09", replace(SOUND, register=register))
-    assert (problem.level, problem.row) == ("warning", 2)
-
-
-def test_no_person_is_named() -> None:
-    persons = PERSONS.assign(upn="A123", postcode="ZZ9 9ZZ", birth_date="1990-01-01")
-    references = replace(SOUND, persons=persons, person_needs=NEEDS.assign(rank=2), person_placements=PLACED.assign(in_base=True))
-    text = "\n".join(str(problem) for problem in check_case(CASE, references))
-    assert "[V28]" in text
-    assert not any(secret in text for secret in ("A123", "ZZ9", "1990", " a\n"))
-
-
-def test_ids_of_the_users_own_need_no_register() -> None:
-    case = CASE
-    own = {"100001": "north-school"}
-    case = replace(
-        case,
-        settings=case.settings.replace({"setting_id": own}),
-        pools=case.pools.replace({"setting_id": own}),
-        projects=case.projects.replace({"site_id": own}),
-        travel=case.travel.replace({"site_id": own}),
-    )
-    assert found(case, "V01", replace(SOUND, register=REGISTER[1:])) == ()
 
 
 def test_money_carried_forward_pays_for_later_commitments_and_not_for_earlier_ones() -> None:
