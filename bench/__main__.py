@@ -15,6 +15,7 @@ from pathlib import Path
 BENCHMARKS = {
     "instances": (["bench.instance_table"], ["SUFFICIENCY_INSTANCES"]),
     "headroom": (["bench.headroom"], []),
+    "builds": (["bench.builds"], []),
     "travel growth": (["bench.travel", "growth"], []),
     "travel county": (["bench.travel", "rutland"], ["SUFFICIENCY_DATA"]),
     "travel England": (["bench.travel", "england"], []),
@@ -25,7 +26,7 @@ BENCHMARKS = {
 """Name: (module with its arguments, environment variables it needs)."""
 ONLY_WHEN_ASKED = {"service load"}
 """Those that need a running service."""
-WITH_TABLES = {"instances", "headroom"}
+WITH_TABLES = {"instances", "headroom", "builds"}
 """Those that write tables of their own, too."""
 
 

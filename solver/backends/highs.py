@@ -31,6 +31,12 @@ class HighsBackend:
 
     name = "highs"
 
+    def build(self, model: ModelArrays) -> object:
+        """The model in the library's own form, not solved: what building it takes."""
+        highs = _engine(Limits())
+        highs.passModel(_lp(model, relax=False))
+        return highs
+
     def solve(self, model: ModelArrays, limits: Limits, *, relax: bool = False, start: Floats | None = None) -> ModelSolution:
         """See Backend."""
         highs = _engine(limits)

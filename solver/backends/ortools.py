@@ -44,6 +44,10 @@ class OrtoolsBackend:
     def __init__(self, solver: str = "scip") -> None:
         self.solver = INTEGER_SOLVERS[solver]
 
+    def build(self, model: ModelArrays) -> object:
+        """The model in the library's own form, not solved: what building it takes."""
+        return mathopt.Model.from_model_proto(_proto(model, integer=True))
+
     def solve(self, model: ModelArrays, limits: Limits, *, relax: bool = False, start: Floats | None = None) -> ModelSolution:
         """See Backend."""
         integer = bool(model.integer.any()) and not relax

@@ -42,6 +42,10 @@ class PulpBackend:
         if self.solver_name not in available:
             raise ValueError(f"PuLP has no solver {self.solver_name!r} here; there are {', '.join(available)}")
 
+    def build(self, model: ModelArrays) -> object:
+        """The model in the library's own form, not solved: what building it takes."""
+        return _filled(model, integer=True)
+
     def solve(self, model: ModelArrays, limits: Limits, *, relax: bool = False, start: Floats | None = None) -> ModelSolution:
         """See Backend."""
         integer = bool(model.integer.any()) and not relax

@@ -1,0 +1,79 @@
+"""What it takes to hand the model of one council to HiGHS, MathOpt and PuLP: ``python -m bench.builds --out DIR [--areas 60]``.
+
+The model is that of a fictional council with every arc, the same arrays for all. Each library fills its own form in a process of its own:
+CPU seconds, and by how much the peak of memory rises. Writes ``builds.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from bench.instance_table import as_markdown
+from bench.machine import machine
+from fixtures.region import fictional_region
+from solver.backends.highs import HighsBackend
+from solver.backends.ortools import OrtoolsBackend
+from solver.backends.pulp import PulpBackend
+from solver.direct import place_entrants
+from solver.formulation import build_core
+from solver.pricing import all_arcs
+from sufficiency.formulate import formulate
+
+BUILDERS = {"HiGHS (passModel)": HighsBackend, "MathOpt (filled protos)": OrtoolsBackend, "PuLP": PulpBackend}
+
+
+def main() -> None:
+    """Prints the table, too."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("out") / "bench")
+    parser.add_argument("--areas", type=int, default=60)
+    parser.add_argument("--library", choices=sorted(BUILDERS), help="measure only this one, as a line of JSON")
+    chosen = parser.parse_args()
+    if chosen.library:
+        sys.stdout.write(json.dumps(_measured(chosen.library, chosen.areas)) + "\n")
+        return
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for library in BUILDERS:
+        command = [sys.executable, "-m", "bench.builds", "--library", library, "--areas", str(chosen.areas)]
+        rows.append(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]))
+    text = f"{machine()}\n\n{as_markdown(pd.DataFrame(rows))}\n"
+    (chosen.out / "builds.md").write_text(text)
+    sys.stdout.write(text)
+
+
+def _measured(library: str, areas: int) -> dict[str, str | int]:
+    problem = formulate(fictional_region(1, councils=1, areas=areas)).problem
+    core = build_core(problem)
+    place_entrants(core, all_arcs(problem))
+    model = core.model.arrays()
+    backend = BUILDERS[library]()
+    before, cpu = _peak_mb(), time.process_time()
+    built = backend.build(model)
+    cpu, rise = time.process_time() - cpu, _peak_mb() - before
+    del built
+    return {
+        "library": library,
+        "columns": len(model.cost),
+        "rows": len(model.row_lower),
+        "entries": model.matrix.nnz,
+        "CPU s": f"{cpu:.2f}",
+        "peak memory rises by, MB": f"{rise:.0f}",
+    }
+
+
+def _peak_mb() -> float:
+    """Linux counts in kilobytes, macOS in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+if __name__ == "__main__":
+    main()
