@@ -80,7 +80,9 @@ def test_explain_says_what_money_would_buy(service: Service) -> None:
 
 
 def test_frontier_and_robust_are_tables(service: Service) -> None:
-    frontier = rows(service, answered(service, {"kind": "frontier", "over": "independent", "points": 2}), "frontier")
+    answer = answered(service, {"kind": "frontier", "over": "independent", "points": 2})
+    frontier = rows(service, answer, "frontier")
+    assert {(row["point"], row["project_id"], row["places"]) for row in rows(service, answer, "projects")} == {(1, "B", 100), (2, "B", 100)}
     assert len(frontier) == 2
     assert frontier[0]["outside_years"] > frontier[1]["outside_years"]
     assert frontier[0]["cost_gbp"] <= frontier[1]["cost_gbp"] + 100  # the floor has a hair of slack

@@ -5,21 +5,27 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import pandas as pd
 import pytest
 from browsing import AXE, CHROMIUM, ROOT, chromium, keep, violations
 from playwright.sync_api import Browser, Page, expect
 
 from api.routes.page import DIST
+from fixtures.tiny import tiny_case
+from sufficiency.case import save_case
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium browser on the PATH"),
@@ -54,10 +60,11 @@ class Desk:
         if self.page.locator("#map").count():
             self.page.wait_for_selector("#map[data-ready=true]", timeout=WAIT_MS)
 
-    def press(self, name: str, arrives: str) -> None:
-        """Press a button and wait for the page whose address matches."""
+    def press(self, name: str, *arrives: str) -> None:
+        """Press a button and wait for the page whose address matches, by way of others."""
         self.page.get_by_role("button", name=name, exact=True).click()
-        self.page.wait_for_url(re.compile(arrives), timeout=WAIT_MS)
+        for address in arrives:
+            self.page.wait_for_url(re.compile(address), timeout=WAIT_MS)
         self.settle()
 
     def check(self, name: str) -> None:
@@ -67,16 +74,16 @@ class Desk:
         assert re.search(r"NaN|undefined|Infinity", self.page.inner_text("body")) is None
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@contextmanager
+def serving(store: Path, **settings: str) -> Iterator[str]:
     """A service of its own on a free port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = os.environ | {"SUFFICIENCY_STORE_FOLDER": str(tmp_path_factory.mktemp("service")), "SUFFICIENCY_LOG_LEVEL": "error"}
+    environment = os.environ | {"SUFFICIENCY_STORE_FOLDER": str(store), "SUFFICIENCY_LOG_LEVEL": "error"} | settings
     server = subprocess.Popen([sys.executable, "-m", "api", "--port", str(port)], cwd=ROOT, env=environment)
     where = f"http://127.0.0.1:{port}"
-    for _ in range(300):
+    for _ in range(WAIT_MS // 100):
         try:
             urllib.request.urlopen(f"{where}/health", timeout=1)
             break
@@ -85,6 +92,12 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield where
     server.terminate()
     server.wait(30)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serving(tmp_path_factory.mktemp("service")) as where:
+        yield where
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +110,8 @@ def browser() -> Iterator[Browser]:
 def desk(browser: Browser, address: str) -> Iterator[Desk]:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, permissions=["clipboard-read", "clipboard-write"])
     desk = Desk(context.new_page(), address)
-    desk.page.on(
-        "request", lambda request: desk.outside.append(request.url) if not request.url.startswith((address, "blob:", "data:")) else None
-    )
+    own = lambda request: request.url.startswith((desk.address, "blob:", "data:"))  # noqa: E731
+    desk.page.on("request", lambda request: None if own(request) else desk.outside.append(request.url))
     desk.page.on("pageerror", lambda error: desk.errors.append(str(error)))
     yield desk
     context.close()
@@ -221,6 +233,103 @@ def test_the_frontier_plans_other_budgets_and_shows_them(desk: Desk, plan_id: st
     desk.check("11-frontier")
 
 
+def test_two_plans_under_one_divider(desk: Desk, plan_id: str) -> None:
+    """The divider moves by keyboard and by pointer, both maps lie on the same ground, and the address keeps the choice."""
+    desk.open(**{"plan": plan_id, "with": plan_id})
+    desk.page.get_by_label("One over the other, with a divider").check()
+    assert "maps=swipe" in desk.page.url
+    slider = desk.page.get_by_label(re.compile("^Divider"))
+    clipped = "getComputedStyle(document.getElementById('second-map')).clipPath"
+    slider.focus()
+    desk.page.keyboard.press("Home")
+    desk.page.keyboard.press("ArrowRight")
+    assert desk.page.evaluate(clipped) == "inset(0px 0px 0px 1%)"
+    assert slider.get_attribute("aria-valuetext") == "1 per cent of the map shows the first plan, 99 per cent the second"
+    desk.page.keyboard.press("End")
+    assert desk.page.evaluate(clipped) == "inset(0px 0px 0px 100%)"
+    assert desk.page.locator("#map").bounding_box() == desk.page.locator("#second-map").bounding_box()
+    desk.page.locator(".divider .grip").scroll_into_view_if_needed()
+    box = desk.page.locator("#map").bounding_box()
+    assert box is not None
+    desk.page.mouse.move(box["x"] + box["width"] - 3, box["y"] + box["height"] / 2)
+    desk.page.mouse.down()
+    desk.page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2, steps=4)
+    desk.page.mouse.up()
+    assert slider.input_value() == "25"
+    desk.settle()
+    desk.check("13-divider")
+    desk.page.set_viewport_size({"width": 320, "height": 640})
+    desk.page.reload()
+    desk.settle()
+    assert desk.page.evaluate("document.documentElement.scrollWidth") <= 320
+    desk.check("narrow-divider")
+    desk.page.get_by_label("Side by side").check()
+    assert desk.page.evaluate(clipped) == "none"
+
+
+def test_a_service_with_keys_asks_for_one_and_says_when_it_is_wrong(desk: Desk, tmp_path: Path) -> None:
+    keys = {"SUFFICIENCY_AUTH__API_KEYS": "true"}
+    environment = os.environ | keys | {"SUFFICIENCY_STORE_FOLDER": str(tmp_path)}
+    asked = "keys create --name desk --role planner --council * --partnership *"
+    made = subprocess.run([sys.executable, "-m", "api", *asked.split()], cwd=ROOT, env=environment, capture_output=True, text=True)
+    key = made.stdout.strip()
+    field, error, page = desk.page.get_by_label("API key or access token"), desk.page.locator("#error"), desk.page
+    with serving(tmp_path, **keys) as desk.address:
+        desk.open(case="case-0")
+        assert page.title().startswith("Sign in")
+        desk.check("14-sign-in")
+        page.get_by_role("button", name="Sign in").click()
+        expect(error).to_be_focused(timeout=WAIT_MS)
+        assert "Enter your API key" in error.inner_text()
+        field.fill(f"{key}x")
+        page.keyboard.press("Enter")
+        expect(error).to_contain_text("did not accept that key", timeout=WAIT_MS)
+        expect(error).to_be_focused(timeout=WAIT_MS)
+        assert page.title().startswith("Error: Sign in")
+        assert field.get_attribute("aria-invalid") == "true"
+        desk.check("15-wrong-key")
+        error.get_by_role("link").press("Enter")
+        expect(field).to_be_focused()
+        desk.open()
+        field.fill(key)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Make or bring a case")).to_be_visible(timeout=WAIT_MS)
+        desk.check("16-signed-in")
+        page.get_by_role("button", name="Sign out").click()
+        expect(field).to_be_visible(timeout=WAIT_MS)
+
+
+def test_several_futures_and_limits_are_weighed_and_opened_as_plans(desk: Desk, tmp_path: Path) -> None:
+    case = tiny_case()
+    later = case.pupils["academic_year"] != case.base_year
+    more = case.pupils.assign(scenario="high", pupils_placed=case.pupils["pupils_placed"] * (1 + 0.2 * later))
+    save_case(replace(case, pupils=pd.concat([case.pupils, more], ignore_index=True)), tmp_path / "case")
+    shutil.make_archive(str(tmp_path / "two"), "zip", tmp_path / "case")
+    desk.open()
+    desk.page.set_input_files("#file", tmp_path / "two.zip")
+    desk.press("Upload", r"case=")
+    desk.press("Make a plan", r"plan=plan-")
+    plan_id = parse_qs(urlsplit(desk.page.url).query)["plan"][0]
+    desk.page.get_by_role("link", name="One plan for several futures of demand").click()
+    desk.page.get_by_label("High: more pupils, per cent").fill("90")
+    desk.page.get_by_role("button", name="Find projects for all futures").click()
+    expect(desk.page.locator("#error")).to_contain_text("sum to 100 per cent")
+    desk.page.get_by_label("High: more pupils, per cent").fill("50")
+    desk.page.get_by_label("Least regret").check()
+    desk.check("17-futures")
+    desk.press("Find projects for all futures", r"run=", r"page=futures")
+    shown = desk.page.locator("main").inner_text()
+    assert "1 project shared by all futures" in shown
+    assert "No regret: right in every future" in shown
+    desk.check("18-futures-weighed")
+    assert desk.page.get_by_role("button", name="Open the shared projects as a plan").is_visible()
+    desk.open(plan=plan_id, page="frontier")
+    desk.press("Work it out", r"run=", r"page=frontier")
+    assert desk.page.locator("svg .point").count() == desk.page.get_by_role("button", name=re.compile(r"^Open plan \d")).count() == 3
+    desk.check("19-limits")
+    desk.press("Open plan 3", r"with=plan-")
+
+
 def test_a_file_that_is_no_case_is_refused_with_the_reason(desk: Desk, tmp_path: Path) -> None:
     wrong = tmp_path / "case.zip"
     wrong.write_bytes(b"not a zip")
@@ -243,6 +352,7 @@ def test_every_page_fits_320_pixels_and_prints(desk: Desk, plan_id: str) -> None
         "ask": {"plan": plan_id, "tab": "ask"},
         "compare": {"plan": plan_id, "with": plan_id},
         "frontier": {"plan": plan_id, "page": "frontier"},
+        "futures": {"plan": plan_id, "page": "futures"},
     }
     for name, query in pages.items():
         desk.open(**query)

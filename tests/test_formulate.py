@@ -86,6 +86,10 @@ def test_every_pool_holds_the_pupils_the_pencil_says(world: str, pupils: dict[st
     assert found == {pool: pytest.approx(counts, abs=1e-4) for pool, counts in pupils.items()}
 
 
+def test_a_case_that_may_build_nothing_saves_nothing() -> None:
+    assert exact(changed("projects", decision=["forbidden", "forbidden"])).summary["saving_gbp"] == pytest.approx(0, abs=POUND)
+
+
 def test_a_alone_saves_what_the_pencil_says() -> None:
     assert exact(changed("projects", decision=["open", "forbidden"])).summary["saving_gbp"] == pytest.approx(2_300_000, abs=POUND)
 

@@ -31,7 +31,8 @@ def buildable(case: Case, money: Appraisal) -> pd.DataFrame:
     parent = projects["parent"].where(projects["parent"].isin(case.projects["project_id"]))
     projects = projects.assign(prerequisite=projects["prerequisite"].fillna(parent))
     last = start_of(case.academic_years[-1])
-    opens = projects["earliest_start"].map(start_of).clip(lower=money.first_year) + projects["lead_time_years"]
+    earliest = projects["earliest_start"].map(start_of).astype("int64")  # of no project at all, too
+    opens = earliest.clip(lower=money.first_year) + projects["lead_time_years"]
     late = [held.first_start + lead > last or held.first_opening > last for held, lead in _with_limits(projects, limits)]
     projects = projects[((opens <= last) & ~np.array(late, bool)) | (projects["decision"] == "committed")]
     size = case.projects["bundle"].value_counts()
