@@ -29,6 +29,7 @@ export function layoutChoice(parts: Parts): { element: HTMLElement; place: (maps
   const lay = () => {
     const swiped = layout === "swipe";
     parts.section.classList.toggle("paired", !swiped);
+    parts.section.classList.toggle("swiped", swiped);
     for (const heading of parts.headings) heading.hidden = swiped;
     parts.second.classList.toggle("over", swiped);
     if (swiped) {

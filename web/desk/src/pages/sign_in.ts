@@ -7,7 +7,7 @@ const WRONG = "The service did not accept that key. Check that you copied all of
 const EMPTY = "Enter your API key or access token.";
 
 export function signInPage(): void {
-  const key = element("input", { id: "key", class: "govuk-input", type: "password", autocomplete: "off", spellcheck: "false" });
+  const key = element("input", { id: "key", class: "govuk-input govuk-input--width-30", type: "password", autocomplete: "off", spellcheck: "false" });
   const box = field("API key or access token", key, "It is kept in this browser tab only, until you close it.");
   const refuse = (why: string) => {
     box.querySelector(".govuk-error-message")?.remove();

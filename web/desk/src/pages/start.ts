@@ -38,7 +38,7 @@ export async function startPage(): Promise<void> {
     heading(1, "Which places should the capital programme buy, where, of what kind and when?"),
     paragraph("A case holds one region's need, places, journeys, money and candidate projects. Choose a case to see it and to plan it."),
     heading(2, "Cases"),
-    cases.length ? casesTable(cases) : paragraph("There is no case yet."),
+    cases.length ? casesTable(cases) : paragraph("There is no case yet. Make one of the examples below, or upload your own."),
     heading(2, "Make or bring a case"),
     bullets([
       "The fictional region has three invented councils and 80 candidate projects. Its plan takes about two minutes.",
