@@ -18,6 +18,7 @@ from solver.decomposition.tasks import Run, run_here
 from solver.direct import solve_direct
 from solver.facility.search import solve_facility
 from solver.facility.shape import facility_of
+from solver.pricing import Prices
 from solver.problem import Problem
 from solver.result import Abandoned, Decisions, Flows, Progress, Solution, Termination
 
@@ -73,16 +74,19 @@ def solve(
     candidates: Sequence[Decisions] = (),
     fixed: Decisions | None = None,
     start: Solution | None = None,
+    proof: Sequence[Prices] = (),
 ) -> Solution:
     """Minimise the problem's cost.
 
     ``known_flows``: flows that stay feasible whatever is built (those of the counterfactual).
     ``candidates``: options of earlier plans, a warm start. ``fixed`` holds every option. ``start``: an earlier solution,
-    of this problem or of one like it.
+    of this problem or of one like it. ``proof``: prices from which an earlier bound follows; a problem that differs by a pin or a
+    budget is bounded by them at once.
     """
     how = options or SolveOptions()
     if start is not None and fixed is None:
         candidates = [start.decisions, *candidates]
+        proof = proof or start.proof
     facility = facility_of(problem) if how.backend == "highs" and fixed is None else None
     if facility is not None:
         limits = Limits(how.gap, how.seconds, how.threads, how.seed, how.interrupted)
@@ -95,7 +99,7 @@ def solve(
     if problem.arcs > how.block_arcs:
         return decompose_large(problem, budget, known_flows=known_flows, candidates=candidates, fixed=fixed, start=start, run=how.run)
     began = time.monotonic()
-    solution = decompose(problem, budget, known_flows=known_flows, candidates=candidates, fixed=fixed)
+    solution = decompose(problem, budget, known_flows=known_flows, candidates=candidates, fixed=fixed, proof=proof)
     return solution if fixed is not None else _explored(problem, solution, how, budget, known_flows, began)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -39,3 +41,5 @@ class Plan:
     """Committed projects only."""
     rule: PlanTables
     """The planner's rule: cheapest GBP per place first."""
+    proof: tuple[dict[str, NDArray[np.float64]], ...] = ()
+    """Prices from which the bound follows: a changed problem is bounded by them at once. They tell of no person."""

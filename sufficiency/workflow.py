@@ -17,6 +17,7 @@ import numpy as np
 from solver.check import check_apart
 from solver.decomposition.master import no_decisions
 from solver.decomposition.search import NoPlanError
+from solver.pricing import Prices
 from solver.problem import Bools, Problem
 from solver.result import Abandoned, Decisions, Progress, Solution, Termination
 from solver.rules import cheapest_first
@@ -89,7 +90,8 @@ def plan_case(
     formulation = formulate(case, asked.scenario)
     say(f"  {formulation.problem.size()}")
     earlier = None if base is None else decisions_of(formulation, base.plan.projects)
-    formulation, worlds = _solve_worlds(formulation, asked, say, interrupted, watch, earlier, use_base)
+    proof = [] if base is None else [Prices(**arrays) for arrays in base.proof]
+    formulation, worlds = _solve_worlds(formulation, asked, say, interrupted, watch, earlier, use_base, proof)
     plan = plan_of_worlds(formulation, asked, worlds, began, inputs=inputs, progress=say, interrupted=interrupted)
     if asked.check_with and worlds.searched:
         say(f"Checking plan and bound with {asked.check_with}")
@@ -115,7 +117,7 @@ def plan_of_worlds(
     rule = plan_tables(formulation, worlds.rule)
     sensitivity = _sensitivity(formulation, worlds, asked, say, interrupted) if asked.sensitivity and not interrupted() else []
     summary = _summary(formulation.case, asked, formulation, worlds, plan, counterfactual, rule, sensitivity, inputs or {}, began)
-    return Plan(summary, plan, counterfactual, rule)
+    return Plan(summary, plan, counterfactual, rule, tuple(vars(prices) for prices in worlds.plan.proof))
 
 
 def second_opinion(
@@ -157,6 +159,7 @@ def _solve_worlds(
     watch: Callable[[Progress], None] | None,
     earlier: Decisions | None,
     use: Use,
+    proof: Sequence[Prices],
 ) -> tuple[Formulation, SolvedWorlds]:
     how = search_options(request, say, interrupted)
     if clash := clash_problems(formulation):
@@ -176,7 +179,7 @@ def _solve_worlds(
         return formulation, SolvedWorlds(counterfactual, rule, _held(formulation, counterfactual, earlier, how))
     searching = replace(search_options(request, say, interrupted, watch), patience=math.inf if asked else PATIENCE_S)
     try:
-        plan, stages, searched = _search(formulation, request, counterfactual, decisions, earlier, use, searching)
+        plan, stages, searched = _search(formulation, request, counterfactual, decisions, earlier, use, searching, proof)
     except Abandoned as end:
         known = min(rule, counterfactual, key=lambda one: one.upper)
         proven = min(end.lower, known.upper)
@@ -210,6 +213,7 @@ def _search(
     earlier: Decisions | None,
     use: Use,
     how: SolveOptions,
+    proof: Sequence[Prices],
 ) -> tuple[Solution, tuple[Stage, ...], Searched]:
     """The plan; where goals are asked for in stages, what each stage found; where it was found. Raises InputError naming what clashes."""
     problem, starts = formulation.problem, np.ones(len(formulation.problem.options.start_option), bool)
@@ -221,7 +225,7 @@ def _search(
 
     def found(problem: Problem, before: Sequence[Solution]) -> Solution:
         flows = [counterfactual.flows, *(one.flows for one in before)]
-        solution = solve(problem, how, known_flows=flows, candidates=[*(one.decisions for one in before), *candidates])
+        solution = solve(problem, how, known_flows=flows, candidates=[*(one.decisions for one in before), *candidates], proof=proof)
         problem_of[id(solution)] = problem
         return solution
 

@@ -180,7 +180,9 @@ def test_more_money_never_costs_more() -> None:
 
 
 def test_more_money_never_costs_more_in_a_region() -> None:
-    less, more = planned(1), plan_case(with_funds(region(1), 2), QUICK)
+    """Within a gap of 5 % a search may end anywhere: the dearer programme begins from the cheaper one's plan."""
+    less = planned(1)
+    more = plan_case(with_funds(region(1), 2), QUICK, base=less)
     assert more.summary["bound_gbp"] <= less.summary["objective_gbp"]
     assert more.summary["objective_gbp"] < less.summary["objective_gbp"]
     assert more.summary["counterfactual_gbp"] == pytest.approx(less.summary["counterfactual_gbp"], rel=1e-6)

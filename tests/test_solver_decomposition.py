@@ -16,6 +16,7 @@ from solver.problem import Problem
 from solver.result import Decisions, Flows, Progress, Solution, Termination
 from solver.rules import cheapest_first
 from solver.solve import SolveOptions, solve
+from solver.variants import forbidding, lower
 
 DECOMPOSED = SolveOptions(gap=0.005, seconds=60.0, threads=1, direct_arcs=0)
 SEEDS = (1, 3, 5)
@@ -93,6 +94,19 @@ def test_warm_start_is_never_worse_than_the_candidate(seed: int, whose: str) -> 
     warm = solve(problem, DECOMPOSED, known_flows=[without_options(seed)], candidates=[candidate])
     assert breaches(problem, warm) == []
     assert warm.upper <= alone.upper * (1 + 0.1 * DECOMPOSED.gap)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_known_prices_bound_a_changed_problem_at_once(seed: int) -> None:
+    first, problem = decomposed(seed), medium(seed)
+    changed, keep = forbidding(problem, problem.options.start_option[first.decisions.start > 0][-1:])
+    optimum = solve(changed, SolveOptions(gap=1e-5, seconds=120.0, threads=1, direct_arcs=10**7))
+    known = lower(first.decisions, keep)
+    again = solve(changed, DECOMPOSED, known_flows=[without_options(seed)], candidates=[known], proof=first.proof)
+    assert again.log[0].phase == "prices"
+    assert first.log[0].lower < again.log[0].lower <= optimum.upper * (1 + 1e-6)
+    assert again.lower <= optimum.upper * (1 + 1e-6)
+    assert optimum.lower * (1 - 1e-6) <= again.upper <= 1.02 * optimum.upper
 
 
 def test_interruption_soon_gives_a_plan() -> None:

@@ -27,7 +27,7 @@ from solver.decomposition.blocks import make_blocks
 from solver.decomposition.master import Converged, Dual, Master, converge, no_decisions
 from solver.formulation import MONEY, beside_flows, build_core
 from solver.linear_model import ModelArrays
-from solver.pricing import Blocks, Prices, differing_blocks
+from solver.pricing import Blocks, Prices, differing_blocks, no_prices, respond
 from solver.problem import Floats, Problem
 from solver.result import Abandoned, Decisions, Flows, Progress, Solution, Termination
 
@@ -107,26 +107,34 @@ def decompose(
     known_flows: Sequence[Flows] = (),
     candidates: Sequence[Decisions] = (),
     fixed: Decisions | None = None,
+    proof: Sequence[Prices] = (),
 ) -> Solution:
     """Solve by decomposition.
 
     ``known_flows``: flows that are feasible whatever is built, needed when the displacement limit has a
-    floor. ``candidates``: options of known plans, tried first. ``fixed`` holds all options. Raises Abandoned.
+    floor. ``candidates``: options of known plans, tried first. ``fixed`` holds all options. ``proof``: prices of an
+    earlier bound, which prove cuts here as well. Raises Abandoned.
     """
     blocks = make_blocks(problem, _block_count(problem))
     limits = Limits(budget.gap, budget.seconds, budget.threads, budget.seed, budget.interrupted, budget.patience)
     search = Search(problem, budget, blocks, Master(build_core(problem), blocks, limits))
     if fixed is None and not len(problem.options.start_option):
         fixed = no_decisions(problem)
+    free: Prices | None = None
     if fixed is not None:
         best = _priced(search, fixed, None)
+    elif recalled := _recalled(search, proof):
+        free = search.proof[0]
+        favoured = [] if recalled.x is None else [decisions_of(search.master, recalled.x)]
+        best = _best_candidate(search, search.proof[-1], [*candidates, *favoured], first_enough=True)
     else:
-        start = ascend(problem, blocks, steps=FIRST_STEPS, first_step=LARGE_STEP, stop=search.budget.interrupted)
-        dual = search.master.core_dual(start.prices)
-        _add_cut(search, start)
-        search.lower = dual.core_part + _value(start)
+        found = ascend(problem, blocks, steps=FIRST_STEPS, first_step=LARGE_STEP, stop=search.budget.interrupted)
+        dual = search.master.core_dual(found.prices)
+        _add_cut(search, found)
+        search.lower = dual.core_part + _value(found)
         search.note("prices")
-        best = _best_candidate(search, start.prices, candidates)
+        free = found.prices
+        best = _best_candidate(search, free, [no_decisions(problem), *candidates])
         best = _priced(search, best.decisions, None)
     try:
         solution, converged = _flows(search, best, known_flows)
@@ -136,7 +144,28 @@ def decompose(
         search.lower = converged.lower
     search.upper = solution.upper * MONEY
     search.note("flows")
-    return finished(search, solution)
+    return finished(search, replace(solution, prices=free))
+
+
+def _recalled(search: Search, proof: Sequence[Prices]) -> ModelSolution | None:
+    """The options that cuts at known prices favour in this problem, and what the cuts prove; None when no prices are of its size."""
+    problem = search.problem
+    blank = no_prices(problem)
+    known = [
+        prices
+        for prices in proof
+        if all(np.shape(mine) == np.shape(their) for mine, their in zip(vars(blank).values(), vars(prices).values(), strict=True))
+    ]
+    for prices in known:
+        value = float(respond(problem, search.blocks, prices).value.sum()) * MONEY
+        search.master.cuts.append(search.master.cut(prices, value))
+        search.proof.append(prices)
+    if not known:
+        return None
+    favoured = options_with_cuts(search)
+    search.lower = favoured.bound
+    search.note("prices")
+    return favoured
 
 
 def _block_count(problem: Problem) -> int:
@@ -144,11 +173,12 @@ def _block_count(problem: Problem) -> int:
     return int(np.clip(problem.pools.capacity.size // 2, FEWEST_BLOCKS, MOST_BLOCKS))
 
 
-def _best_candidate(search: Search, prices: Prices, candidates: Sequence[Decisions]) -> _Candidate:
+def _best_candidate(search: Search, prices: Prices, candidates: Sequence[Decisions], *, first_enough: bool = False) -> _Candidate:
+    """Candidates, then options that the cuts favour; ``first_enough`` ends with the first that is near enough, be it a known one."""
     best: _Candidate | None = None
     seen: set[bytes] = set()
     stalled = 0
-    waiting = [known for known in (no_decisions(search.problem), *candidates) if search.master.allows(known)]
+    waiting = [known for known in candidates if search.master.allows(known)]
     for number in range(MOST_CANDIDATES + len(waiting)):
         if number < len(waiting):
             decisions = waiting[number]
@@ -170,7 +200,7 @@ def _best_candidate(search: Search, prices: Prices, candidates: Sequence[Decisio
         stalled = 0 if search.upper - best.estimate > 0.02 * search.budget.gap * abs(best.estimate) else stalled + 1
         search.upper = best.estimate
         search.note("options")
-        if number < len(waiting):
+        if number < len(waiting) and not (first_enough and search.near_enough()):
             stalled = 0
         elif search.near_enough() or stalled >= MOST_STALLED or search.left() < 0.4 * search.budget.seconds:
             break

@@ -31,4 +31,4 @@ def shown_plan(plan: Plan, case: Case) -> Plan:
         return plan
     zone = zones(case)
     tables = {name: shown_tables(getattr(plan, name), case, zone) for name in ("plan", "counterfactual", "rule")}
-    return Plan(summary=shown_summary(plan, tables, case), **tables)
+    return Plan(shown_summary(plan, tables, case), tables["plan"], tables["counterfactual"], tables["rule"])

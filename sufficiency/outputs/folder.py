@@ -5,6 +5,7 @@ projects.csv ... costs.csv                    the result tables, each with CSVW 
 counterfactual/, rule/                        the same tables with committed projects only, and by the rule of thumb
 plan.gpkg                                     layers for QGIS
 map.html                                      the map, in one file that needs no network
+proof.npz                                     prices from which the bound follows (exact plans only): a change is planned sooner
 exact/                                        protected cases, where asked for: the plan with every figure, for the store alone
 
 All but exact/ shows what may be shown under the case's profile (docs/disclosure.md).
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sufficiency.case import Case
 from sufficiency.disclosure import Shown, shown_by_variant, shown_case, shown_plan
@@ -39,6 +41,7 @@ MOST_ROWS: Final = 2_000_000
 SUBFOLDERS: Final = {"plan": ".", "counterfactual": "counterfactual", "rule": "rule"}
 
 
+PROOF: Final = "proof.npz"
 EXACT: Final = "exact"
 EXACT_README: Final = """This folder holds a plan with all its figures. They rest on records of persons and name small groups of children.
 
@@ -107,6 +110,9 @@ def read_exact_plan(folder: Path) -> Plan:
 
 def _write_tables(plan: Plan, case: Case, folder: Path, *, exact: bool) -> None:
     (folder / "plan.json").write_text(json.dumps(_plain(plan.summary), indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+    if plan.proof:
+        arrays = {f"{number}/{name}": array for number, prices in enumerate(plan.proof) for name, array in prices.items()}
+        np.savez_compressed(folder / PROOF, allow_pickle=False, **arrays)
     for variant, subfolder in SUBFOLDERS.items():
         (folder / subfolder).mkdir(exist_ok=True)
         for name in PLAN_SCHEMAS:
@@ -127,7 +133,19 @@ def read_plan(folder: Path) -> Plan:
         variant: PlanTables(**{name: read_plan_table(name, folder / subfolder) for name in PLAN_SCHEMAS})
         for variant, subfolder in SUBFOLDERS.items()
     }
-    return Plan(summary=summary, **tables)
+    return Plan(summary=summary, **tables, proof=_read_proof(folder / PROOF))
+
+
+def _read_proof(path: Path) -> tuple[dict[str, NDArray[np.float64]], ...]:
+    """Prices of the bound; none when the plan keeps none."""
+    if not path.is_file():
+        return ()
+    found: dict[int, dict[str, NDArray[np.float64]]] = {}
+    with np.load(path, allow_pickle=False) as arrays:
+        for key in arrays.files:
+            number, name = key.split("/")
+            found.setdefault(int(number), {})[name] = arrays[key]
+    return tuple(found[number] for number in sorted(found))
 
 
 def _write_map_if_built(plan: Plan, case: Case, path: Path, shown: dict[str, Shown]) -> PageNotBuiltError | None:

@@ -86,7 +86,8 @@ def scoped(plan: Plan, case: Case, scope: Scope) -> tuple[Plan, Case]:
         return plan, case
     areas = set(case.areas.loc[case.areas["council_code"].isin(scope.councils), "area_id"])
     variants = {name: _tables(getattr(plan, name), scope, areas) for name in ("plan", "counterfactual", "rule")}
-    return Plan(plan.summary, **variants), _case(case, plan, variants, scope, areas)
+    part = Plan(plan.summary, variants["plan"], variants["counterfactual"], variants["rule"])
+    return part, _case(case, plan, variants, scope, areas)
 
 
 def _tables(tables: PlanTables, scope: Scope, areas: set[str]) -> PlanTables:
