@@ -14,7 +14,6 @@ from solver.linear_model import ModelArrays
 from solver.pricing import Arcs, all_arcs, displacement_share, flow_measures
 from solver.problem import Ints, Problem
 from solver.result import Decisions, Flows, Solution, Termination
-from solver.strengthen import strong_bound
 
 PATIENCE_SECONDS = 120.0
 """Least time for a linear programme without which there is no plan or no bound."""
@@ -27,12 +26,10 @@ def solve_direct(
     *,
     fixed: Decisions | None = None,
     candidates: Sequence[Decisions] = (),
-    strong_share: float = 0.0,
 ) -> Solution:
     """Solve with every arc in one model, from the best of ``candidates``. ``fixed`` holds the options.
 
     When time is up before any plan or bound is found, the plan is to build only what is committed, the bound that of the relaxation.
-    ``strong_share`` of the time is kept for a strong bound (see ``strengthen``), sought only when the model is not solved by then.
     """
     core = build_core(problem)
     arcs = all_arcs(problem)
@@ -42,11 +39,8 @@ def solve_direct(
         arrays = _held(core, arrays, fixed)
     held = [_solve_held(core, arrays, backend, limits, known) for known in candidates] if fixed is None else []
     known = min((one for one in held if one.x is not None), key=lambda one: one.objective, default=None)
-    shortened = replace(limits, seconds=(1.0 - strong_share) * limits.seconds)
-    found = backend.solve(arrays, shortened, start=None if known is None else known.x)
+    found = backend.solve(arrays, limits, start=None if known is None else known.x)
     bound = found.bound
-    if strong_share and fixed is None and found.termination is Termination.TIME_LIMIT:
-        bound = max(bound, strong_bound(core, arcs, flow, limits, strong_share * limits.seconds))
     if bound == -np.inf or found.x is None:
         bound = backend.solve(arrays, _patient(limits), relax=True).bound
     solved = found

@@ -27,6 +27,9 @@ DIRECT_ARCS = 40_000
 BLOCK_ARCS = 150_000_000
 """Up to so many arcs the cells are decomposed in blocks; beyond, a plan is improved part by part."""
 
+DIRECT_SHARE = 0.3
+"""Share of the time for one model, where that is not enough."""
+
 LEAST_SECONDS = 10.0
 """With less time left a stalled search ends."""
 LOOKING = 0.6
@@ -55,8 +58,6 @@ class SolveOptions:
     """Solver of small problems: highs, ortools or pulp. Large ones are decomposed with HiGHS."""
     direct_arcs: int = DIRECT_ARCS
     block_arcs: int = BLOCK_ARCS
-    strong_share: float = 0.0
-    """Share of the time that a small problem not yet solved spends on a bound for large fixed costs."""
     interrupted: Callable[[], bool] = _never
     """Asked now and then; True stops with the best plan so far."""
     patience: float = float("inf")
@@ -91,16 +92,39 @@ def solve(
     if facility is not None:
         limits = Limits(how.gap, how.seconds, how.threads, how.seed, how.interrupted)
         return solve_facility(problem, facility, limits, candidates=candidates, report=how.report)
-    if problem.arcs <= how.direct_arcs:
-        limits = Limits(how.gap, how.seconds, how.threads, how.seed, how.interrupted)
-        return solve_direct(problem, backend_named(how.backend), limits, fixed=fixed, candidates=candidates, strong_share=how.strong_share)
     numba.set_num_threads(min(how.threads, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
     budget = Budget(how.gap, how.seconds, how.threads, how.seed, how.interrupted, how.report, how.patience)
+    if problem.arcs <= how.direct_arcs:
+        return _small(problem, how, budget, known_flows, candidates, fixed)
     if problem.arcs > how.block_arcs:
         return decompose_large(problem, budget, known_flows=known_flows, candidates=candidates, fixed=fixed, start=start, run=how.run)
     began = time.monotonic()
     solution = decompose(problem, budget, known_flows=known_flows, candidates=candidates, fixed=fixed, proof=proof)
     return solution if fixed is not None else _explored(problem, solution, how, budget, known_flows, began)
+
+
+def _small(
+    problem: Problem,
+    how: SolveOptions,
+    budget: Budget,
+    known_flows: Sequence[Flows],
+    candidates: Sequence[Decisions],
+    fixed: Decisions | None,
+) -> Solution:
+    """One model with every arc; what it leaves open after a share of the time is sought in packages and parts, from its plan."""
+    began = time.monotonic()
+    alone = fixed is not None or how.backend != "highs" or how.seconds < 2 * LEAST_SECONDS
+    limits = Limits(how.gap, how.seconds * (1.0 if alone else DIRECT_SHARE), how.threads, how.seed, how.interrupted)
+    found = solve_direct(problem, backend_named(how.backend), limits, fixed=fixed, candidates=candidates)
+    left = how.seconds - (time.monotonic() - began)
+    if alone or found.termination is not Termination.TIME_LIMIT or left < LEAST_SECONDS:
+        return found
+    other = decompose_large(problem, replace(budget, seconds=left), known_flows=known_flows, start=found, run=how.run)
+    best = min(found, other, key=lambda one: one.upper)
+    lower, proof = max((found.lower, ()), (other.lower, other.proof), key=lambda one: one[0])
+    best = replace(best, lower=min(lower, best.upper), proof=proof, log=other.log)
+    ended = Termination.GAP_REACHED if best.gap <= how.gap else Termination.TIME_LIMIT
+    return replace(best, termination=ended)
 
 
 def _explored(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -18,6 +20,7 @@ from solver.decomposition.tasks import run_here, solve_task
 from solver.formulation import MONEY, build_core
 from solver.pricing import no_prices
 from solver.problem import Problem
+from solver.result import Termination
 from solver.solve import SolveOptions, solve
 
 EXACT = SolveOptions(gap=1e-7, threads=1)
@@ -89,3 +92,15 @@ def test_a_choice_among_packages_is_a_plan_and_one_of_them() -> None:
     for group, known in zip(packages.groups, packages.values, strict=True):
         decided = after.x[group.columns[group.decisions]]
         assert any(np.allclose(decided, values[group.decisions]) for values in known)
+
+
+def test_a_small_problem_that_one_model_leaves_open_goes_on_from_its_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model is given up at once: the plan is then no worse than its, and the bound stays one."""
+    problem = random_problem(3, MEDIUM)
+    known = solve(problem, EXACT, fixed=no_decisions(problem))
+    optimum = solve(problem, EXACT)
+    given_up = replace(known, lower=known.lower / 2, termination=Termination.TIME_LIMIT)
+    monkeypatch.setattr("solver.solve.solve_direct", lambda *_, **__: given_up)
+    found = solve(problem, SolveOptions(gap=0.02, seconds=30, threads=1), known_flows=[known.flows])
+    assert known.lower / 2 < found.lower <= optimum.upper * (1 + 1e-6)
+    assert optimum.upper * (1 - 1e-6) <= found.upper < known.upper

@@ -11,16 +11,22 @@ from collections.abc import Callable
 import numpy as np
 
 from solver.backends.protocol import Limits
+from solver.decomposition.blocks import make_blocks
+from solver.decomposition.master import Master
 from solver.decomposition.neighbourhoods import Pace, improved
+from solver.decomposition.packages import PRICE_BLOCKS, Packages, raise_bound
 from solver.decomposition.standing import Ground
 from solver.decomposition.tasks import Run
 from solver.decomposition.zones import gathered, zoned
+from solver.formulation import build_core
 from solver.pricing import Prices, no_prices
 from solver.problem import Problem
 from solver.result import Decisions, Solution
 
 MOST_CELLS = 6_000
 """Cells of one owner's zones: its integer programme is solved many times over."""
+PACKING = 0.3
+"""Share of the time for finding packages."""
 
 
 def other_options(problem: Problem, known: Solution, *, left: Callable[[], float], threads: int, seed: int, run: Run) -> Decisions | None:
@@ -32,8 +38,22 @@ def other_options(problem: Problem, known: Solution, *, left: Callable[[], float
         return None
     free = no_prices(problem)
     prices = known.prices or Prices(known.capacity_price, free.displacement, free.quota, free.measure)
+    packages = Packages(Master(build_core(coarse.problem), make_blocks(coarse.problem, PRICE_BLOCKS), Limits(threads=threads, seed=seed)))
+    packages.add(begin.x)
+    until = (1.0 - PACKING) * left()
+    prices = raise_bound(
+        packages,
+        prices,
+        coarse.problem,
+        left=lambda: left() - until,
+        threads=threads,
+        seed=seed,
+        run=run,
+        note=lambda _: None,
+        enough=lambda _: False,
+    ).prices
     pace = Pace(left, threads, seed, run, lambda _: None)
-    found = ground.decisions(improved(ground, begin, prices, pace, enough=lambda _: False))
+    found = ground.decisions(improved(ground, begin, prices, pace, packages=packages, enough=lambda _: False))
     same = (found.start == known.decisions.start).all() and (found.modules == known.decisions.modules).all()
     return None if same and (found.stage == known.decisions.stage).all() else found
 

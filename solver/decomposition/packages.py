@@ -90,8 +90,11 @@ class Packages:
         ]
         found = run(tasks)
         self._take_up([(number, one.x) for number, one in enumerate(found) if one.x is not None])
-        rest = self._task(self.rest, coefficient, limits)
-        return sum(one.bound for one in found) + HighsBackend().solve(rest.model, limits, relax=True).bound
+        bound = sum(one.bound for one in found)
+        if len(self.rest.columns):
+            rest = self._task(self.rest, coefficient, limits)
+            bound += HighsBackend().solve(rest.model, limits, relax=True).bound
+        return bound
 
     def _task(self, group: Group, coefficient: Floats, limits: Limits, start: Floats | None = None) -> Task:
         arrays = self.master.arrays

@@ -58,7 +58,7 @@ export function questionsPanel(page: PlanPage, explained: Explained): HTMLElemen
     ...(others.length ? [heading(3, "Why not here?"), field("Candidate that is not in the plan", notHere), button("Why not here?", ask(() => whyNot(page, explained, notHere.value)), "secondary")] : []),
     answer,
     heading(3, "What would another GBP 1m buy?"),
-    ...(explained.run_id ? [answerTable(page, "GBP 1m more for one council at a time, the plan's projects kept", explained.marginal)] : []),
+    ...(explained.run_id ? [answerTable(page, "GBP 1m more for a council, partnership or region, planned again", explained.marginal)] : []),
     hint("Or plan everything again with GBP 1m more in one council's first year, and compare the two plans. It takes as long as this plan took."),
     ...million(page),
     ...(explained.why_unmet.length ? [heading(3, "Who is without a place, and why?"), answerTable(page, "Pupils without a suitable place", explained.why_unmet)] : []),

@@ -173,11 +173,11 @@ function yearsTable({ summary }: PlanBody): HTMLElement {
   return table("Pupils by academic year", ["Figure", ...years], [row("Independent placements avoided", summary.independent_avoided), row("Without a suitable place, with the plan", summary.unmet)]);
 }
 
-const WHAT: Record<string, string> = { "displacement.share": "New places that replace independent ones", "time.tail_years": "Years counted after the last", scenario: "Demand scenario" };
+const WHAT: Record<string, string> = { "displacement.share": "New places that replace independent ones", "independent.irreducible_share": "Independent placements that stay whatever is built", "time.tail_years": "Years counted after the last", scenario: "Demand scenario" };
 
 function sensitivityTable({ summary }: PlanBody): HTMLElement {
   if (!summary.sensitivity?.length) return paragraph("It was not asked for.");
-  const value = (what: string, of: number | string) => (what === "displacement.share" ? `${Math.round(100 * Number(of))} %` : String(of));
+  const value = (what: string, of: number | string) => (what.endswith("_share") || what === "displacement.share" ? `${Math.round(100 * Number(of))} %` : String(of));
   const rowsOf = summary.sensitivity.map(({ what, value: of, saving_gbp }) => [WHAT[what] ?? what, value(what, of), pounds(saving_gbp)]);
   return table("Saving, GBP, present value", ["Assumption", "Taken as", "Saving"], rowsOf);
 }
