@@ -43,7 +43,7 @@ class NewQuestion(Strict):
         "frontier: the cheapest plans for ever tighter limits; robust: shared projects for several demand scenarios"
     )
     extra_gbp: float = Field(1_000_000, ge=1, le=1e10, description="explain: more capital for a council, partnership or region, GBP")
-    year: str | None = Field(None, pattern=r"^\d{4}-\d{2}$", description="explain: financial year in which it comes (default: all with money)")
+    year: str | None = Field(None, pattern=r"^\d{4}-\d{2}$", description="explain: financial year of it (default: all with money)")
     within: float = Field(0.01, ge=0, le=1, description="explain: alternatives within this share of the plan's cost")
     most: int = Field(5, ge=0, le=50, description="explain: how many projects to leave out in turn")
     over: Literal["travel", "independent", "unmet"] = Field("travel", description="frontier: what is limited")
