@@ -177,7 +177,7 @@ const WHAT: Record<string, string> = { "displacement.share": "New places that re
 
 function sensitivityTable({ summary }: PlanBody): HTMLElement {
   if (!summary.sensitivity?.length) return paragraph("It was not asked for.");
-  const value = (what: string, of: number | string) => (what.endswith("_share") || what === "displacement.share" ? `${Math.round(100 * Number(of))} %` : String(of));
+  const value = (what: string, of: number | string) => (what === "displacement.share" ? `${Math.round(100 * Number(of))} %` : String(of));
   const rowsOf = summary.sensitivity.map(({ what, value: of, saving_gbp }) => [WHAT[what] ?? what, value(what, of), pounds(saving_gbp)]);
   return table("Saving, GBP, present value", ["Assumption", "Taken as", "Saving"], rowsOf);
 }
