@@ -211,7 +211,7 @@ def test_questions_are_answered(desk: Desk, plan_id: str) -> None:
     desk.press("Work out the answers", r"tab=ask.*measure|measure.*tab=ask")
     desk.page.get_by_role("button", name="Why not here?", exact=True).click()
     expect(desk.page.locator("#panel-ask")).to_contain_text("What it would save and cost", timeout=WAIT_MS)
-    expect(desk.page.locator("#panel-ask")).to_contain_text("GBP 1m more for one council at a time")
+    expect(desk.page.locator("#panel-ask")).to_contain_text("GBP 1m more for a council, partnership or region")
     desk.check("9-worked-out")
 
 
