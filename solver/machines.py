@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from distributed import Client, LocalCluster
 
@@ -42,6 +43,8 @@ class _Dask:
         """All solutions, in the order of the tasks."""
         if len(tasks) < LEAST_TASKS:
             return [solve_task(task) for task in tasks]
-        futures = self.client.map(solve_task, tasks, retries=RETRIES, pure=False)
+        # whether to stop is asked here, between tasks: the question can't travel
+        sent = [replace(task, limits=replace(task.limits, interrupted=None)) for task in tasks]
+        futures = self.client.map(solve_task, sent, retries=RETRIES, pure=False)
         found: list[ModelSolution] = self.client.gather(futures)  # type: ignore[no-untyped-call]
         return found

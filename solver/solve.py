@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from solver.backends import backend_named
 from solver.backends.protocol import Limits
 from solver.decomposition.explore import other_options
 from solver.decomposition.large import decompose_large
-from solver.decomposition.search import Budget, decompose
+from solver.decomposition.search import Budget, NoPlanError, decompose
 from solver.decomposition.tasks import Run, run_here
 from solver.direct import solve_direct
 from solver.facility.search import solve_facility
@@ -117,13 +118,16 @@ def _small(
     limits = Limits(how.gap, how.seconds * (1.0 if alone else DIRECT_SHARE), how.threads, how.seed, how.interrupted)
     found = solve_direct(problem, backend_named(how.backend), limits, fixed=fixed, candidates=candidates)
     left = how.seconds - (time.monotonic() - began)
-    if alone or found.termination is not Termination.TIME_LIMIT or left < LEAST_SECONDS:
+    if alone or found.termination is not Termination.TIME_LIMIT or left < LEAST_SECONDS or found.upper == math.inf:
         return found
-    other = decompose_large(problem, replace(budget, seconds=left), known_flows=known_flows, start=found, run=how.run)
+    try:
+        other = decompose_large(problem, replace(budget, seconds=left), known_flows=known_flows, start=found, run=how.run)
+    except NoPlanError:  # the model's plan keeps its rows only to within a solver's tolerance
+        return found
     best = min(found, other, key=lambda one: one.upper)
     lower, proof = max((found.lower, ()), (other.lower, other.proof), key=lambda one: one[0])
     best = replace(best, lower=min(lower, best.upper), proof=proof, log=other.log)
-    ended = Termination.GAP_REACHED if best.gap <= how.gap else Termination.TIME_LIMIT
+    ended = Termination.GAP_REACHED if best.gap <= how.gap else other.termination
     return replace(best, termination=ended)
 
 
@@ -139,7 +143,7 @@ def _explored(
     while solution.gap > how.gap and left() > LEAST_SECONDS:
         pause = time.monotonic() + LOOKING * left()
         until = partial(_until, pause, how.interrupted)
-        found = other_options(problem, solution, left=until, threads=how.threads, seed=seed, run=how.run)
+        found = other_options(problem, solution, left=until, threads=how.threads, seed=seed, interrupted=how.interrupted, run=how.run)
         seed += 1
         if found is None:
             continue

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import sparse
-from solver_cases import MEDIUM, random_problem
+from solver_cases import FEATURES, MEDIUM, random_problem
+from solver_parts import PARTS, problem_with
 
-from solver.backends.protocol import Limits
+from solver.backends.protocol import Limits, ModelSolution
 from solver.decomposition.ascent import ascend
 from solver.decomposition.blocks import make_blocks
 from solver.decomposition.master import Master, no_decisions
 from solver.decomposition.packages import Packages, raise_bound
 from solver.decomposition.parts import Charges, Part
 from solver.decomposition.standing import Ground
-from solver.decomposition.tasks import run_here, solve_task
+from solver.decomposition.tasks import Task, run_here, solve_task
 from solver.formulation import MONEY, build_core
-from solver.pricing import no_prices
+from solver.pricing import Prices, no_prices
 from solver.problem import Problem
 from solver.result import Termination
 from solver.solve import SolveOptions, solve
 
+SMALL = replace(MEDIUM, origins=8, options=4)
+BY_PARTS = SolveOptions(gap=1e-4, seconds=1.5, threads=1, direct_arcs=0, block_arcs=0)
 EXACT = SolveOptions(gap=1e-7, threads=1)
 ROUNDS = 7
 LIMITS = Limits(gap=1e-7, seconds=60, threads=1)
@@ -104,3 +108,55 @@ def test_a_small_problem_that_one_model_leaves_open_goes_on_from_its_plan(monkey
     found = solve(problem, SolveOptions(gap=0.02, seconds=30, threads=1), known_flows=[known.flows])
     assert known.lower / 2 < found.lower <= optimum.upper * (1 + 1e-6)
     assert optimum.upper * (1 - 1e-6) <= found.upper < known.upper
+
+
+@pytest.mark.parametrize("part", sorted(PARTS))
+def test_packages_and_parts_enclose_the_optimum_with_every_part_of_the_model(part: str) -> None:
+    problem = problem_with(2, SMALL, FEATURES, [part])
+    optimum = solve(problem, EXACT)
+    free = replace(problem, pins=None, crews=None, shares=None)  # where something is asked for, no known plan has it
+    without = solve(free, EXACT, fixed=no_decisions(problem))
+    found = solve(problem, BY_PARTS, known_flows=[without.flows])
+    assert found.lower <= optimum.upper * (1 + 1e-6)
+    assert optimum.lower * (1 - 1e-6) <= found.upper
+    held = solve(problem, EXACT, fixed=found.decisions)
+    assert held.upper <= found.upper * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("part", ["quotas", "measures", "viability"])
+def test_prices_of_a_stricter_problem_still_prove_a_bound(part: str) -> None:
+    """Limits lifted, breaches made cheap or a least use dropped: prices that no longer hold must not prove too much, nor nothing."""
+    problem = problem_with(2, SMALL, FEATURES, [part])
+    if part == "quotas":
+        assert problem.quotas is not None
+        lifted = np.where(np.arange(problem.quotas.limit.shape[1])[None, :, None] == 0, np.inf, problem.quotas.limit)
+        milder = replace(problem, quotas=replace(problem.quotas, limit=lifted, breach_cost=problem.quotas.breach_cost / 50))
+    elif part == "measures":
+        assert problem.measures is not None
+        milder = replace(problem, measures=replace(problem.measures, breach_cost=problem.measures.breach_cost / 50))
+    else:
+        milder = replace(problem, viability=None)
+    blank = no_prices(problem)
+    high = {name: np.full_like(price, 5_000.0) for name, price in vars(blank).items()}
+    high["capacity"][:] = -2_000.0 if part == "viability" else 5_000.0
+    optimum = solve(milder, EXACT)
+    known = solve(replace(milder, pins=None), EXACT, fixed=no_decisions(problem))
+    how = SolveOptions(gap=0.01, seconds=20, threads=1, direct_arcs=0)
+    found = solve(milder, how, known_flows=[known.flows], proof=[Prices(**high)])
+    assert found.log[0].phase == "prices"
+    assert np.isfinite(found.log[0].lower)
+    assert all(line.lower <= optimum.upper * (1 + 1e-6) for line in found.log)
+
+
+def test_every_programme_of_a_search_can_be_interrupted() -> None:
+    problem = random_problem(3, MEDIUM)
+    known = solve(problem, EXACT, fixed=no_decisions(problem))
+    asked = []
+
+    def run(tasks: Sequence[Task]) -> list[ModelSolution]:
+        asked.extend(task.limits.interrupted for task in tasks)
+        return run_here(tasks)
+
+    solve(problem, replace(BY_PARTS, run=run), known_flows=[known.flows])
+    assert asked
+    assert None not in asked

@@ -60,11 +60,11 @@ def ascend(
     opened = np.zeros_like(problem.pools.capacity) if fixed is None else opened_places(problem, fixed)
     capacity = problem.pools.capacity + opened
     deciding = chooser or (_OptionChooser(problem) if fixed is None else _HeldOptions(problem, fixed, opened))
-    price = vars(begin or no_prices(problem)) | {
+    price = vars(no_prices(problem) if begin is None else in_range(problem, begin)) | {
         "latent": np.zeros_like(problem.displacement.latent_limit),
         "budget": np.zeros_like(deciding.purse.cumulated) if isinstance(deciding, _OptionChooser) else np.zeros(0),
     }
-    lowest, highest, scale = _price_range(problem, price)
+    lowest, highest, scale = _price_range(problem)
     mean = {name: np.zeros_like(array) for name, array in price.items()}
     square = {name: np.zeros_like(array) for name, array in price.items()}
     best, best_prices, kept = -np.inf, _prices(price), []
@@ -111,16 +111,25 @@ def ascend(
     return Ascent(best_prices, tuple(kept))
 
 
+def in_range(problem: Problem, prices: Prices) -> Prices:
+    """Prices of another problem as far as they prove anything in this one: none above what a breach costs, none where there is no limit."""
+    lowest, highest, _ = _price_range(problem)
+    held = {name: np.clip(price, lowest[name], highest[name]) for name, price in vars(prices).items()}
+    if problem.quotas is not None:
+        held["quota"] = np.where(np.isfinite(problem.quotas.limit), held["quota"], 0.0)
+    return Prices(**held)
+
+
 def _prices(price: dict[str, Floats]) -> Prices:
     return Prices(**{name: price[name].copy() for name in ("capacity", "displacement", "quota", "measure")})
 
 
-def _price_range(problem: Problem, price: dict[str, Floats]) -> tuple[dict[str, Floats], dict[str, Floats], dict[str, Floats]]:
+def _price_range(problem: Problem) -> tuple[dict[str, Floats], dict[str, Floats], dict[str, Floats]]:
     """Lowest and highest price of each kind (no more than a breach costs), and the size of a step."""
     weight = TYPICAL_COST * problem.weight
     scale = {"capacity": weight, "displacement": weight, "latent": weight, "budget": np.ones(1), "quota": weight, "measure": np.ones(1)}
-    lowest = {name: np.zeros(1) for name in price}
-    highest = {name: np.full(1, np.inf) for name in price}
+    lowest = {name: np.zeros(1) for name in scale}
+    highest = {name: np.full(1, np.inf) for name in scale}
     if problem.viability is not None:
         breach = problem.viability.breach_cost * problem.pool_weight[:, None] * problem.weight
         lowest["capacity"] = np.where(_least_used(problem), -breach, 0.0)

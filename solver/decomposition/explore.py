@@ -29,7 +29,16 @@ PACKING = 0.3
 """Share of the time for finding packages."""
 
 
-def other_options(problem: Problem, known: Solution, *, left: Callable[[], float], threads: int, seed: int, run: Run) -> Decisions | None:
+def other_options(
+    problem: Problem,
+    known: Solution,
+    *,
+    left: Callable[[], float],
+    threads: int,
+    seed: int,
+    interrupted: Callable[[], bool],
+    run: Run,
+) -> Decisions | None:
     """Options that look better than the known plan's, or None when none are found in time."""
     coarse = zoned(problem, _zone_size(problem), shared=False)
     ground = Ground(coarse.problem)
@@ -48,11 +57,12 @@ def other_options(problem: Problem, known: Solution, *, left: Callable[[], float
         left=lambda: left() - until,
         threads=threads,
         seed=seed,
+        interrupted=interrupted,
         run=run,
         note=lambda _: None,
         enough=lambda _: False,
     ).prices
-    pace = Pace(left, threads, seed, run, lambda _: None)
+    pace = Pace(left, threads, seed, run, lambda _: None, interrupted)
     found = ground.decisions(improved(ground, begin, prices, pace, packages=packages, enough=lambda _: False))
     same = (found.start == known.decisions.start).all() and (found.modules == known.decisions.modules).all()
     return None if same and (found.stage == known.decisions.stage).all() else found

@@ -24,7 +24,7 @@ from solver.decomposition.greedy import placed_greedily
 from solver.decomposition.master import Master, no_decisions
 from solver.decomposition.neighbourhoods import Pace, filled, improved
 from solver.decomposition.packages import Packages, raise_bound
-from solver.decomposition.search import Budget, NoPlanError, Search, finished, options_with_cuts
+from solver.decomposition.search import Budget, NoPlanError, Search, decisions_of, finished, options_with_cuts
 from solver.decomposition.standing import Ground, Standing
 from solver.decomposition.tasks import Run, run_here
 from solver.decomposition.zones import Zoned, gathered, shared_out, zoned
@@ -58,11 +58,11 @@ def decompose_large(
     limits = Limits(gap=budget.gap, seconds=budget.seconds, threads=budget.threads, seed=budget.seed)
     blocks = make_blocks(problem, PRICE_BLOCKS)
     search = Search(problem, budget, blocks, Master(build_core(problem), blocks, limits))
-    prices = _bound(search, fixed, start)
+    prices, favoured = _bound(search, fixed, start)
     coarse = zoned(problem, _zone_size(problem, PLAN_ARCS))
     ground = Ground(coarse.problem)
-    pace = Pace(search.left, budget.threads, budget.seed, run, _noter(search))
-    plan = _first_plan(ground, coarse, search, prices, pace, known_flows, candidates, fixed, start)
+    pace = Pace(search.left, budget.threads, budget.seed, run, _noter(search), budget.interrupted)
+    plan = _first_plan(ground, coarse, search, prices, pace, known_flows, candidates, fixed, start, favoured)
     if fixed is None:
         packages = Packages(search.master)
         packages.add(plan.x)
@@ -75,8 +75,8 @@ def decompose_large(
     return finished(search, solution)
 
 
-def _bound(search: Search, fixed: Decisions | None, start: Solution | None) -> Prices:
-    """Good prices, and what they prove on all arcs."""
+def _bound(search: Search, fixed: Decisions | None, start: Solution | None) -> tuple[Prices, Decisions | None]:
+    """Good prices, what they prove on all arcs, and the options that they favour."""
     problem, budget = search.problem, search.budget
     rough = zoned(problem, _zone_size(problem, ROUGH_ARCS)).problem
     begin = None if start is None else start.prices
@@ -94,9 +94,11 @@ def _bound(search: Search, fixed: Decisions | None, start: Solution | None) -> P
     search.note("prices")
     if fixed is None:
         _cut(search, found, value)
-        search.lower = max(search.lower, options_with_cuts(search).bound)
+        options = options_with_cuts(search)
+        search.lower = max(search.lower, options.bound)
         search.note("options")
-    return found
+        return found, None if options.x is None else decisions_of(search.master, options.x)
+    return found, None
 
 
 def _cut(search: Search, prices: Prices, value: float) -> None:
@@ -120,6 +122,7 @@ def _raised(search: Search, packages: Packages, prices: Prices, run: Run) -> Pri
         left=lambda: search.left() - until,
         threads=budget.threads,
         seed=budget.seed,
+        interrupted=budget.interrupted,
         run=run,
         note=note,
         enough=lambda lower: search.upper - lower <= budget.gap * abs(search.upper),
@@ -138,8 +141,9 @@ def _first_plan(
     candidates: Sequence[Decisions],
     fixed: Decisions | None,
     start: Solution | None,
+    favoured: Decisions | None,
 ) -> Standing:
-    """The cheapest of the known plans, its flows filled anew. NoPlanError when none fits."""
+    """The cheapest of the known plans, its flows filled anew; where none fits, the favoured options. NoPlanError when they don't either."""
     limits = Limits(threads=search.budget.threads, seed=search.budget.seed)
     flows = [gathered(coarse, known) for known in known_flows]
     pairs = [(decisions, known) for decisions in ([fixed] if fixed else [no_decisions(ground.problem), *candidates]) for known in flows]
@@ -150,6 +154,9 @@ def _first_plan(
         for decisions in [fixed] if fixed else [no_decisions(ground.problem), *candidates]:
             plan = ground.settled(decisions, ground.nowhere(), limits)
             plans += [] if plan is None else [plan]
+    if not plans and favoured is not None:
+        # something is asked for that no known plan has
+        plans = [plan for known in [*flows, ground.nowhere()] if (plan := ground.settled(favoured, known, limits)) is not None]
     if not plans:
         raise NoPlanError("no known choice of options and flows keeps every requirement")
     if start is not None and fixed is None:

@@ -46,10 +46,11 @@ class Pace:
     run: Run
     note: Callable[[float], None]
     """Told the cost of each better plan (in millions)."""
+    interrupted: Callable[[], bool] | None = None
 
     def limits(self, seconds: float) -> Limits:
         """Of one part."""
-        return Limits(gap=PART_GAP, seconds=max(1.0, min(seconds, self.left())), threads=self.threads, seed=self.seed)
+        return Limits(PART_GAP, max(1.0, min(seconds, self.left())), self.threads, self.seed, self.interrupted)
 
 
 def filled(ground: Ground, plan: Standing, prices: Prices, pace: Pace) -> Standing:

@@ -159,6 +159,7 @@ def raise_bound(
     left: Callable[[], float],
     threads: int,
     seed: int,
+    interrupted: Callable[[], bool] | None = None,
     run: Run,
     note: Callable[[float], None],
     enough: Callable[[float], bool],
@@ -171,7 +172,7 @@ def raise_bound(
     master = packages.master
     blocks = make_blocks(rough, PRICE_BLOCKS)
     each = min(MOST_SECONDS, max(0.0, left()) / (ROUNDS * len(packages.groups)))
-    limits = Limits(gap=PACKAGE_GAP, seconds=max(0.2, each), threads=threads, seed=seed)
+    limits = Limits(PACKAGE_GAP, max(0.2, each), threads, seed, interrupted)
     prices, best, step = begin, None, STEP
     while True:
         cut = master.cut(prices, float(respond(master.problem, master.blocks, prices).value.sum()) * MONEY)

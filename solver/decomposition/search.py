@@ -22,7 +22,7 @@ from scipy import sparse
 
 from solver.backends.highs import HighsBackend
 from solver.backends.protocol import Limits, ModelSolution
-from solver.decomposition.ascent import Ascent, ascend
+from solver.decomposition.ascent import Ascent, ascend, in_range
 from solver.decomposition.blocks import make_blocks
 from solver.decomposition.master import Converged, Dual, Master, converge, no_decisions
 from solver.formulation import MONEY, beside_flows, build_core
@@ -152,7 +152,7 @@ def _recalled(search: Search, proof: Sequence[Prices]) -> ModelSolution | None:
     problem = search.problem
     blank = no_prices(problem)
     known = [
-        prices
+        in_range(problem, prices)
         for prices in proof
         if all(np.shape(mine) == np.shape(their) for mine, their in zip(vars(blank).values(), vars(prices).values(), strict=True))
     ]

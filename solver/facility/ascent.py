@@ -84,9 +84,6 @@ def ascend(facility: Facility, target: float, left: Callable[[], float], start: 
     return Ascent(best, price, if_open, if_closed, average, if_free)
 
 
-HELD = 10
-
-
 def _forced(worth: Floats, penalty: Floats, base: float) -> tuple[Floats, Floats]:
     """(m,) and (m,) the bound when each site must be open, and when it must be closed."""
     order = np.argsort(worth, kind="stable")

@@ -10,6 +10,8 @@ from solver.pricing import all_arcs
 from solver.problem import Floats, Ints, Problem
 from solver.result import Decisions
 
+MOST_ARCS = 5_000_000
+"""All arcs are written out, and all pairs of site and customer priced at each step."""
 MOST_EMPTY = 4.0
 """Costs are kept for every pair of site and customer, at most so many for each arc."""
 
@@ -45,7 +47,7 @@ class Facility:
 
 def facility_of(problem: Problem) -> Facility | None:
     """The problem as facility location, or None when it is more than that."""
-    if not (_is_plain(problem) and _has_sites(problem)):
+    if not (_is_plain(problem) and _has_sites(problem)) or problem.arcs > MOST_ARCS:
         return None
     pools, options = problem.pools, problem.options
     arcs = all_arcs(problem)

@@ -201,7 +201,9 @@ def _point(formulation: Formulation, measure: Measure, point: FrontierPoint) -> 
         "weights_gbp": weights,
         "bound_gbp": point.solution.lower if point.kept else np.nan,
         "ended": str(point.solution.termination),
-        "capital_gbp": float((decisions.start @ options.fixed_spend + decisions.modules @ options.module_spend).sum()),
+        "capital_gbp": float(
+            (decisions.start @ options.fixed_spend + decisions.modules @ options.module_spend + decisions.stage @ options.stage_spend).sum()
+        ),
         **{f"{one}_years": total(problem, one, point.solution) for one in Measure},
     }
 
