@@ -6,7 +6,7 @@ import json
 import math
 import resource
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -36,8 +36,12 @@ from sufficiency.suitability import versions
 from sufficiency.tables.problems import InputError, InputProblem
 from sufficiency.terms import INDEPENDENT_KINDS
 
-PATIENCE_S = 3.0
+PATIENCE_S = 2.0
 """For how long an interrupted search may still seek the flows of its plan, where there is another plan to keep."""
+SEARCH, SENSITIVITY = "Plan", "Sensitivity"
+"""What progress says, or begins with, while a solver seeks the plan, and while it seeks its sensitivity."""
+KNOWN = "rule"
+"""Phase of the progress that tells of the best plan known before the search."""
 DISPLACEMENT_SHOWN = (0.2, 0.4, 0.7, 1.0)
 TAILS_SHOWN = (0, 10, 20)
 INDEPENDENT = sorted(INDEPENDENT_KINDS - {"unlocated_ap"})
@@ -78,11 +82,16 @@ def plan_case(
     interrupted: Callable[[], bool] = lambda: False,
     base: Plan | None = None,
     use_base: Use = "start",
+    keep: Callable[[SolvedWorlds], None] = lambda _: None,
+    patient: bool = True,
 ) -> Plan:
     """Plan a case. ``inputs``: sha256 by file, kept with the plan; ``watch`` is told the best plan and bound during the search.
 
     ``base``: an earlier plan, whose projects the search starts from (``start``), adds to (``keep``) or takes as they are (``hold``).
-    Raises InputError for a bad request, and when no plan keeps all that is asked for: then with what clashes.
+    ``keep`` is given the best plan known before the search, where it has all that is asked for, and the one that the search found.
+    ``patient``: an interrupted search for what is asked for waits for its plan's flows however long they take.
+    Raises InputError for a bad request, and when no plan keeps all that is asked for: then with what clashes. Raises Abandoned when
+    interrupted before such a plan was found.
     """
     asked, say, began = request or PlanRequest(), progress or (lambda _: None), Clock()
     case = asked.applied_to(case)
@@ -91,7 +100,8 @@ def plan_case(
     say(f"  {formulation.problem.size()}")
     earlier = None if base is None else decisions_of(formulation, base.plan.projects)
     proof = [] if base is None else [Prices(**arrays) for arrays in base.proof]
-    formulation, worlds = _solve_worlds(formulation, asked, say, interrupted, watch, earlier, use_base, proof)
+    formulation, worlds = _solve_worlds(formulation, asked, say, interrupted, watch, earlier, use_base, proof, keep, patient)
+    keep(worlds)
     plan = plan_of_worlds(formulation, asked, worlds, began, inputs=inputs, progress=say, interrupted=interrupted)
     if asked.check_with and worlds.searched:
         say(f"Checking plan and bound with {asked.check_with}")
@@ -160,6 +170,8 @@ def _solve_worlds(
     earlier: Decisions | None,
     use: Use,
     proof: Sequence[Prices],
+    keep: Callable[[SolvedWorlds], None],
+    patient: bool,
 ) -> tuple[Formulation, SolvedWorlds]:
     how = search_options(request, say, interrupted)
     if clash := clash_problems(formulation):
@@ -170,18 +182,22 @@ def _solve_worlds(
     say("Rule: cheapest GBP per place first")
     decisions = cheapest_first(formulation.problem)
     rule = _held(formulation, counterfactual, decisions, how)
-    asked = formulation.problem is not _unasked(formulation.problem) or use == "keep" or bool(request.stages)
-    if watch and not asked:
-        watch = _no_worse(watch, min(rule.upper, counterfactual.upper))
-        watch(Progress(0.0, "rule", math.inf, -math.inf))
-    say("Plan")
+    say(SEARCH)
     if earlier is not None and use == "hold":
         return formulation, SolvedWorlds(counterfactual, rule, _held(formulation, counterfactual, earlier, how))
-    searching = replace(search_options(request, say, interrupted, watch), patience=math.inf if asked else PATIENCE_S)
+    asked = formulation.problem is not _unasked(formulation.problem) or use == "keep" or bool(request.stages)
+    known = min(rule, counterfactual, key=lambda one: one.upper)
+    if not asked:
+        keep(SolvedWorlds(counterfactual, rule, replace(known, lower=-math.inf, termination=Termination.INTERRUPTED, proof=())))
+        if watch:
+            watch = _no_worse(watch, known.upper)
+            watch(Progress(0.0, KNOWN, math.inf, -math.inf))
+    searching = replace(search_options(request, say, interrupted, watch), patience=math.inf if asked and patient else PATIENCE_S)
     try:
         plan, stages, searched = _search(formulation, request, counterfactual, decisions, earlier, use, searching, proof)
     except Abandoned as end:
-        known = min(rule, counterfactual, key=lambda one: one.upper)
+        if asked:
+            raise
         proven = min(end.lower, known.upper)
         plan = replace(known, lower=proven, termination=Termination.INTERRUPTED, log=end.log, proof=end.proof)
         stages, searched = (), None
@@ -235,9 +251,9 @@ def _search(
         else:
             plan, stages = found(problem, []), ()
     except NoPlanError as error:
-        raise _clash(formulation, problem) from error
+        raise (Abandoned() if how.interrupted() else _clash(formulation, problem)) from error
     if not math.isfinite(plan.upper):
-        raise _clash(formulation, problem)
+        raise Abandoned if how.interrupted() else _clash(formulation, problem)
     return replace(plan, decisions=lift(plan.decisions, starts)), stages, Searched(problem_of[id(plan)], starts)
 
 
@@ -291,26 +307,36 @@ def search_options(
 def _sensitivity(
     formulation: Formulation, worlds: SolvedWorlds, request: PlanRequest, say: Say, interrupted: Callable[[], bool]
 ) -> list[dict[str, Any]]:
+    """All rows, or none when interrupted: some of them would show too narrow a range."""
+    rows = []
+    for row in _sensitivity_rows(formulation, worlds, request, say, interrupted):
+        rows.append(row)
+        if interrupted():
+            return []
+    return rows
+
+
+def _sensitivity_rows(
+    formulation: Formulation, worlds: SolvedWorlds, request: PlanRequest, say: Say, interrupted: Callable[[], bool]
+) -> Iterator[dict[str, Any]]:
     """What the same projects save and avoid at other displacement and irreducible shares and tails, and in the case's other scenarios."""
     how = replace(search_options(request, lambda _: None, interrupted), gap=max(request.gap, 1e-3))
-    rows = []
     for share in DISPLACEMENT_SHOWN:
-        say(f"Sensitivity: displacement {share:.0%}")
+        say(f"{SENSITIVITY}: displacement {share:.0%}")
         overrides = {"displacement.share": share}
-        rows.append({"what": "displacement.share", "value": share, **_saving_with(formulation, worlds, overrides, how)})
+        yield {"what": "displacement.share", "value": share, **_saving_with(formulation, worlds, overrides, how)}
     for name, shares in _irreducible(formulation.case).items():
-        say(f"Sensitivity: {name} irreducible share")
+        say(f"{SENSITIVITY}: {name} irreducible share")
         saved = _saving_with(formulation, worlds, {"independent.irreducible_share": shares}, how)
-        rows.append({"what": "independent.irreducible_share", "value": name, **saved})
+        yield {"what": "independent.irreducible_share", "value": name, **saved}
     for tail in TAILS_SHOWN:
-        say(f"Sensitivity: {tail} years after the horizon")
+        say(f"{SENSITIVITY}: {tail} years after the horizon")
         overrides = {"time.tail_years": tail}
-        rows.append({"what": "time.tail_years", "value": tail, **_saving_with(formulation, worlds, overrides, how)})
+        yield {"what": "time.tail_years", "value": tail, **_saving_with(formulation, worlds, overrides, how)}
     for scenario in _other_scenarios(formulation):
-        say(f"Sensitivity: {scenario} demand")
+        say(f"{SENSITIVITY}: {scenario} demand")
         other = formulate(formulation.case, scenario)
-        rows.append({"what": "scenario", "value": scenario, **_saving(other, None, worlds, how)})
-    return rows
+        yield {"what": "scenario", "value": scenario, **_saving(other, None, worlds, how)}
 
 
 def _irreducible(case: Case) -> dict[str, dict[str, float]]:

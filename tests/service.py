@@ -83,8 +83,8 @@ class Service:
 
     def job(self, run: RunRow, request: RequestRow) -> Job:
         """Begin a claimed run in a process of its own, as a worker does."""
-        memory_mb = self.settings.limits.run_memory_mb
-        return Job(self.store, self.settings, run, request, lambda payload, out: Child("plan", payload, memory_mb))
+        limits = self.settings.limits.run_memory_mb, self.settings.cancel_grace_s
+        return Job(self.store, self.settings, run, request, lambda payload, out: Child("plan", payload, *limits))
 
     def work(self) -> None:
         """Make all runs that wait, within this process: a process of its own takes seconds to start."""
@@ -109,7 +109,7 @@ class Here:
         told, self._told = self._told, []
         return told
 
-    def hold_to_memory(self) -> None:
+    def hold_to_limits(self) -> None:
         """The test's process has no limit."""
 
     def cancel(self) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, TextIO
 
+from solver.result import Abandoned
 from sufficiency.tables.problems import InputError
 
 NICE = 10
@@ -46,6 +47,8 @@ def _do(task: str, payload: dict[str, Any], tell: Callable[..., None], interrupt
         result = TASKS[task](payload, lambda **data: tell("progress", **data), interrupted)
     except InputError as error:
         tell("invalid", problems=[asdict(problem) for problem in error.problems])
+    except Abandoned:
+        tell("error", reason="stopped", detail="It was stopped before there was a plan that keeps what is asked for.")
     except MemoryError:
         tell("error", reason="memory", detail="There was not enough memory.")
     except Exception as error:

@@ -28,11 +28,11 @@ class Doing(Protocol):
     def messages(self) -> list[dict[str, Any]]:
         """What was told since the last call."""
 
-    def hold_to_memory(self) -> None:
-        """End the task when it takes more memory than it may."""
+    def hold_to_limits(self) -> None:
+        """End the task when it takes more memory than it may, or does not stop when asked to."""
 
     def cancel(self) -> None:
-        """Ask for the best result so far."""
+        """Ask for the best result so far, once; the search ends within seconds."""
 
     def kill(self, reason: str, detail: str) -> None:
         """End the task at once."""
@@ -54,7 +54,6 @@ class Job:
         self._out = store.work / f"{run.id}-{run.attempt}" / "plan"
         self._out.parent.mkdir(exist_ok=True)
         self._began = self._beat = time.monotonic()
-        self._asked_to_stop, self._heard, self._has_plan = False, self._began, False
         self._news: dict[str, Any] = {}
         self._last: dict[str, Any] | None = None
         self._plan_id = new_id("plan")
@@ -90,32 +89,15 @@ class Job:
 
     def _hear(self) -> None:
         for message in self._doing.messages():
-            self._heard = time.monotonic()
             if message["what"] == "progress":
-                self._has_plan |= message.get("incumbent_gbp") is not None
                 self._news |= {name: message[name] for name in TOLD if name in message}
             else:
                 self._last = message
 
     def _hold_to_limits(self) -> None:
-        self._doing.hold_to_memory()
-        seconds = self._settings.limits.run_seconds
-        if time.monotonic() - self._began > seconds:
-            self._ask_to_stop()
-        if self._asked_to_stop and time.monotonic() - self._heard > self._settings.cancel_grace_s:
-            self._doing.kill("time", f"It was asked to stop and has told nothing for {self._settings.cancel_grace_s:,.0f} seconds.")
-
-    def _ask_to_stop(self) -> None:
-        if not self._asked_to_stop:
-            self._asked_to_stop, self._heard = True, time.monotonic()
+        self._doing.hold_to_limits()
+        if time.monotonic() - self._began > self._settings.limits.run_seconds:
             self._doing.cancel()
-
-    def _cancel(self) -> None:
-        """A task that has nothing to keep is ended at once; else it stops and keeps its best plan."""
-        if self._has_plan:
-            self._ask_to_stop()
-        else:
-            self._doing.kill("cancelled", "It was cancelled before there was a plan to keep.")
 
     def _renew(self) -> None:
         with self._store.write() as session:
@@ -126,7 +108,7 @@ class Job:
             self._doing.kill("lost", "Another worker has taken it up.")
             self._tidy()
         elif wanted:
-            self._cancel()
+            self._doing.cancel()
 
     def _end(self, last: dict[str, Any]) -> None:
         if last.get("reason") == "lost":
@@ -162,21 +144,29 @@ class Job:
             if self._out.exists() and session.get(PlanRow, plan_id) is not None:
                 self._store.answers(plan_id).mkdir(exist_ok=True)
                 move_in(self._out, self._store.answers(plan_id) / self._run.id)
-            asked = session.get_one(RunRow, self._run.id).cancel_asked_at is not None
-            runs.end(session, self.claim, "cancelled" if asked else "finished")
+            runs.end(session, self.claim, "finished")  # also where it was cancelled too late: the answer is whole
         log.info("question answered", run=self._run.id)
 
     def _end_without_plan(self, last: dict[str, Any]) -> None:
-        problems = last.get("problems")
-        failure = {
-            "reason": "invalid" if problems else last["reason"],
-            "detail": "The request does not fit the case." if problems else last["detail"],
-            "problems": problems or [],
-        }
         with self._store.write() as session:
             asked = session.get_one(RunRow, self._run.id).cancel_asked_at is not None
+            failure = self._failure(last, asked)
             runs.end(session, self.claim, "cancelled" if asked else "failed", failure=failure)
-        log.info("run ended", run=self._run.id, state="failed", reason=failure["reason"])
+        log.info("run ended", run=self._run.id, state="cancelled" if asked else "failed", reason=failure["reason"])
+
+    def _failure(self, last: dict[str, Any], asked: bool) -> dict[str, Any]:
+        problems = last.get("problems") or []
+        if problems:
+            reason, detail = "invalid", "The request does not fit the case."
+        elif last["reason"] != "stopped":
+            reason, detail = last["reason"], last["detail"]
+        elif not asked:
+            reason, detail = "time", f"It had no result after {self._settings.limits.run_seconds:,} seconds, the most that a run may take."
+        elif self._request.changes.get("question"):
+            reason, detail = "cancelled", "The question was cancelled before it was answered."
+        else:
+            reason, detail = "cancelled", "It was cancelled before there was a plan that keeps what is asked for."
+        return {"reason": reason, "detail": detail, "problems": problems}
 
     def _plan_row(self, folder: Path, disclosure: str, audit_passed: bool) -> PlanRow:
         run = self._run

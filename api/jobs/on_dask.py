@@ -32,14 +32,14 @@ class DaskEngine:
     """The connection to a scheduler."""
 
     def __init__(self, settings: Settings) -> None:
-        self._memory_mb = settings.limits.run_memory_mb
+        self._limits = settings.limits.run_memory_mb, settings.cancel_grace_s
         self._remote = settings.worker != "dask"
         self._cluster = None if self._remote else _local_cluster(settings)
         self._client = Client(settings.worker if self._remote else self._cluster)
 
     def launch(self, payload: dict[str, Any], out: Path) -> Doing:
         """Start a run on any Dask worker."""
-        return DaskRun(self._client, payload, out, self._memory_mb, self._remote)
+        return DaskRun(self._client, payload, out, self._limits, self._remote)
 
     def slots(self) -> int:
         """Runs at the same time: one for each thread of each Dask worker."""
@@ -56,7 +56,7 @@ class DaskEngine:
 class DaskRun:
     """A run on a Dask worker: see ``api.jobs.process.Child``."""
 
-    def __init__(self, client: Client, payload: dict[str, Any], out: Path, memory_mb: int, remote: bool) -> None:
+    def __init__(self, client: Client, payload: dict[str, Any], out: Path, limits: tuple[int, float], remote: bool) -> None:
         self._client, self._out = client, out
         self._topic = f"sufficiency-{out.parent.name}"
         self._cancelled = Event(f"{self._topic}-cancel", client=client)
@@ -65,7 +65,7 @@ class DaskRun:
         client.subscribe_topic(self._topic, lambda event: self._messages.put(event[1]["told"]))
         files = {name: _packed(Path(payload[name])) for name in ("case", "base_plan") if payload[name]} if remote else {}
         self._future: Future[Any] | None = client.submit(
-            do_here, payload, files, memory_mb, self._topic, key=self._topic, retries=0, pure=False
+            do_here, payload, files, limits, self._topic, key=self._topic, retries=0, pure=False
         )
 
     def messages(self) -> list[dict[str, Any]]:
@@ -82,7 +82,7 @@ class DaskRun:
             self._client.unsubscribe_topic(self._topic)
         return found
 
-    def hold_to_memory(self) -> None:
+    def hold_to_limits(self) -> None:
         """The Dask worker does."""
 
     def cancel(self) -> None:
@@ -106,7 +106,7 @@ class DaskRun:
         return last
 
 
-def do_here(payload: dict[str, Any], files: dict[str, bytes], memory_mb: int, topic: str) -> tuple[dict[str, Any], bytes]:
+def do_here(payload: dict[str, Any], files: dict[str, bytes], limits: tuple[int, float], topic: str) -> tuple[dict[str, Any], bytes]:
     """On the Dask worker: make the plan in a child process, tell its progress. Returns the last message, and the plan when it was sent."""
     with tempfile.TemporaryDirectory() as work:
         here = dict(payload)
@@ -115,7 +115,7 @@ def do_here(payload: dict[str, Any], files: dict[str, bytes], memory_mb: int, to
             here[name] = str(Path(work) / name)
         if files:
             here["out"] = str(Path(work) / "plan")
-        last = _watched(Child("plan", here, memory_mb), topic)
+        last = _watched(Child("plan", here, *limits), topic)
         made = Path(here["out"])
         return last, _packed(made) if files and made.is_dir() else b""
 
@@ -128,7 +128,7 @@ def _watched(child: Child, topic: str) -> dict[str, Any]:
             if message["what"] != "progress":
                 return message
             worker.log_event(topic, {"told": message})
-        child.hold_to_memory()
+        child.hold_to_limits()
         if killed.is_set():
             child.kill("stopped", "It was stopped.")
         elif not asked and cancelled.is_set():

@@ -15,6 +15,7 @@ from typing import Any, Final
 import geopandas as gpd
 import pandas as pd
 
+from api.jobs.known import Known
 from api.large import keep_large_of_case, keep_large_of_plan
 from solver.result import Progress
 from sufficiency.analysis.commands import run_explain, run_frontier, run_robust
@@ -24,16 +25,19 @@ from sufficiency.disclosure import shown_money, shown_text
 from sufficiency.outputs.case_map import write_case_map
 from sufficiency.outputs.folder import read_exact_plan, write_plan
 from sufficiency.outputs.map_page import PageNotBuiltError
+from sufficiency.plan import Plan
 from sufficiency.request import checked_request
 from sufficiency.tables.checks import report_case
 from sufficiency.tables.problems import InputError, InputProblem
 from sufficiency.tables.read import read_table, validate_table
-from sufficiency.workflow import plan_case
+from sufficiency.workflow import KNOWN, SEARCH, SENSITIVITY, SolvedWorlds, plan_case
 
 Tell = Callable[..., None]
 Interrupted = Callable[[], bool]
 PROGRESS_S = 0.5
 """Figures of the search are told no more often."""
+ESTIMATES: Final = (KNOWN, "prices", "options")
+"""Phases in which the search's figure is not yet that of a plan of its own."""
 
 
 def plan(payload: dict[str, Any], tell: Tell, interrupted: Interrupted) -> dict[str, Any]:
@@ -49,16 +53,36 @@ def plan(payload: dict[str, Any], tell: Tell, interrupted: Interrupted) -> dict[
     say("Reading the case")
     case = load_case(case_folder)
     base = read_exact_plan(Path(payload["base_plan"])) if payload["base_plan"] else None
+    search = _Search(tell, case, Known(out.parent), interrupted)
     found = plan_case(
         case,
         request,
         inputs=case_hashes(case_folder),
-        progress=say,
-        watch=_figures(tell, case),
-        interrupted=interrupted,
+        progress=search.say,
+        watch=search.watch,
+        interrupted=search.interrupted,
         base=base,
         use_base=payload["use_base"],
+        keep=search.keep,
+        patient=False,
     )
+    return _written(found, case, payload, say)
+
+
+def kept_plan(payload: dict[str, Any], tell: Tell, interrupted: Interrupted) -> dict[str, Any]:
+    """Make, write and audit the best plan that a search which had to be ended has kept: payload as of ``plan``."""
+    say = _phases(tell)
+    say("Reading the case")
+    case_folder = Path(payload["case"])
+    case, request = load_case(case_folder), checked_request(payload["settings"], "request")
+    found = Known(Path(payload["out"]).parent).plan(case, request, case_hashes(case_folder), say)
+    return _written(found, case, payload, say)
+
+
+def _written(found: Plan, case: Case, payload: dict[str, Any], say: Callable[[str], None]) -> dict[str, Any]:
+    """Write and audit a plan."""
+    case_folder, out = Path(payload["case"]), Path(payload["out"])
+    request = checked_request(payload["settings"], "request")
     planned = request.applied_to(case)
     with suppress(PageNotBuiltError):  # a service without the page scripts does without the map
         write_plan(found, planned, out, say, exact=True)
@@ -104,6 +128,7 @@ def builtin_case(payload: dict[str, Any], tell: Tell, interrupted: Interrupted) 
 
 TASKS: Final[Mapping[str, Callable[[dict[str, Any], Tell, Interrupted], dict[str, Any]]]] = {
     "plan": plan,
+    "kept_plan": kept_plan,
     "check_case": check_case,
     "builtin_case": builtin_case,
 }
@@ -111,7 +136,7 @@ TASKS: Final[Mapping[str, Callable[[dict[str, Any], Tell, Interrupted], dict[str
 
 
 def _phases(tell: Tell) -> Callable[[str], None]:
-    """Progress text as phases; indented lines are figures, which ``_figures`` tells."""
+    """Progress text as phases; indented lines are figures, which the search tells."""
 
     def say(text: str) -> None:
         if not text.startswith(" "):
@@ -120,17 +145,46 @@ def _phases(tell: Tell) -> Callable[[str], None]:
     return say
 
 
-def _figures(tell: Tell, case: Case) -> Callable[[Progress], None]:
-    last, known = 0.0, False
+class _Search:
+    """What the parent is told of a search: its phases and figures, whether a solver is at work, and whether a plan is kept."""
 
-    def watch(progress: Progress) -> None:
-        nonlocal last, known
-        first = math.isfinite(progress.upper) and not known  # told at once: from here on, a cancelled run has a plan to keep
-        if first or time.monotonic() - last >= PROGRESS_S:
-            last, known = time.monotonic(), known or first
-            tell(incumbent_gbp=_money(progress.upper, case), bound_gbp=_money(progress.lower, case))
+    def __init__(self, tell: Tell, case: Case, known: Known, interrupted: Interrupted) -> None:
+        self._tell, self._case, self._known, self._interrupted = tell, case, known, interrupted
+        self._say = _phases(tell)
+        self._told, self._bound = -math.inf, -math.inf
+        self._solving, self._kept, self._has_plan, self._ending = False, False, False, False
 
-    return watch
+    def say(self, text: str) -> None:
+        """A phase."""
+        self._say(text)
+        if not text.startswith(" "):
+            self._has_plan = False
+            before, self._solving = self._solving, text.startswith((SEARCH, SENSITIVITY))
+            if self._solving != before:
+                self._tell(solving=self._solving)
+
+    def watch(self, progress: Progress) -> None:
+        """Figures of the search: the first at once, then now and then."""
+        self._has_plan = progress.phase not in ESTIMATES
+        if self._kept and progress.lower > self._bound:
+            self._bound = progress.lower
+            self._known.bound(progress.lower)
+        if time.monotonic() - self._told >= PROGRESS_S:
+            self._told = time.monotonic()
+            self._tell(incumbent_gbp=_money(progress.upper, self._case), bound_gbp=_money(progress.lower, self._case))
+
+    def keep(self, worlds: SolvedWorlds) -> None:
+        """The best plan known, or found."""
+        self._known.keep(worlds)
+        self._kept = True
+        self._tell(kept=True)
+
+    def interrupted(self) -> bool:
+        """Whether the search is to stop. One that hears it with a plan of its own gets the time to bring that to its end."""
+        if self._interrupted() and self._has_plan and not self._ending:
+            self._ending = True
+            self._tell(solving=False)
+        return self._interrupted()
 
 
 def _money(value: float, case: Case) -> float | None:

@@ -106,7 +106,7 @@ def _where(settings: Settings) -> tuple[Launch, Callable[[], int], Callable[[], 
     if settings.worker in ("local", "none"):
 
         def start(payload: dict[str, Any], out: Path) -> Doing:
-            return Child("plan", payload, settings.limits.run_memory_mb)
+            return Child("plan", payload, settings.limits.run_memory_mb, settings.cancel_grace_s)
 
         return start, lambda: settings.worker_slots, lambda: None
     from api.jobs.on_dask import DaskEngine  # two seconds to load, and most do without
