@@ -66,7 +66,7 @@ test: $(READY) web ## Run the tests; those that need real data skip without SUFF
 	$(BIN)/pytest -n $(WORKERS)
 
 soak: $(READY) ## Kill server, worker, child and database in the middle of runs, 50 times; an hour at most [SOAK=50]
-	SOAK=$(or $(SOAK),50) timeout 3600 $(BIN)/pytest tests/test_service_faults.py
+	SOAK=$(or $(SOAK),50) timeout 3600 $(BIN)/pytest -rP tests/test_service_faults.py
 
 lint: $(READY) ## Style of the code (ruff)
 	$(BIN)/ruff check .

@@ -23,6 +23,7 @@ from api.routes import (
     files,
     health,
     ogc,
+    packs,
     page,
     partnerships,
     plans,
@@ -53,6 +54,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     page.router,
     ogc.router,
     files.router,
+    packs.router,
     access.router,
 )
 """All that stands under /v1."""

@@ -83,6 +83,7 @@ class Job:
             "out": str(self._out),
             "settings": self._request.settings,
             "question": self._request.changes.get("question"),
+            "pack": self._request.changes.get("pack"),
             "use_base": self._request.changes.get("use", "start"),
             "base_plan": str(self._store.plans / base) if base else None,
         }
@@ -138,7 +139,7 @@ class Job:
         log.info("run ended", run=self._run.id, state="cancelled" if asked else "finished", kept=ended)
 
     def _end_with_answer(self) -> None:
-        """Tables beside the plan that was asked about; one that has gone meanwhile needs none."""
+        """Tables or a pack beside the plan that was asked about; one that has gone meanwhile needs none."""
         plan_id = str(self._request.base_plan_id)
         with self._store.write() as session:
             if self._out.exists() and session.get(PlanRow, plan_id) is not None:
@@ -162,8 +163,10 @@ class Job:
             reason, detail = last["reason"], last["detail"]
         elif not asked:
             reason, detail = "time", f"It had no result after {self._settings.limits.run_seconds:,} seconds, the most that a run may take."
-        elif self._request.changes.get("question"):
+        elif "question" in self._request.changes:
             reason, detail = "cancelled", "The question was cancelled before it was answered."
+        elif "pack" in self._request.changes:
+            reason, detail = "cancelled", "The pack was cancelled before it was made."
         else:
             reason, detail = "cancelled", "It was cancelled before there was a plan that keeps what is asked for."
         return {"reason": reason, "detail": detail, "problems": problems}

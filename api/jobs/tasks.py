@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import runpy
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -25,12 +26,15 @@ from sufficiency.disclosure import shown_money, shown_text
 from sufficiency.outputs.case_map import write_case_map
 from sufficiency.outputs.folder import read_exact_plan, write_plan
 from sufficiency.outputs.map_page import PageNotBuiltError
+from sufficiency.outputs.pack.material import Whole
+from sufficiency.outputs.pack.scope import council_scopes, whole_case
+from sufficiency.outputs.pack.write import write_pack
 from sufficiency.plan import Plan
 from sufficiency.request import checked_request
 from sufficiency.tables.checks import report_case
 from sufficiency.tables.problems import InputError, InputProblem
 from sufficiency.tables.read import read_table, validate_table
-from sufficiency.workflow import KNOWN, SEARCH, SENSITIVITY, SolvedWorlds, plan_case
+from sufficiency.workflow import KNOWN, SEARCH, SENSITIVITY, SolvedWorlds, as_planned, plan_case
 
 Tell = Callable[..., None]
 Interrupted = Callable[[], bool]
@@ -43,10 +47,12 @@ ESTIMATES: Final = (KNOWN, "prices", "options")
 def plan(payload: dict[str, Any], tell: Tell, interrupted: Interrupted) -> dict[str, Any]:
     """Make, write and audit a plan: ``case`` and ``out`` (folders), ``settings``, ``base_plan`` (folder or None), ``use_base``.
 
-    With a ``question`` about the base plan, answer that instead.
+    With a ``question`` about the base plan, answer that instead; with ``pack``, make its meeting pack.
     """
     if payload["question"]:
         return answer(payload, tell, interrupted)
+    if payload["pack"]:
+        return pack(payload, tell)
     case_folder, out = Path(payload["case"]), Path(payload["out"])
     request = checked_request(payload["settings"], "request")
     say = _phases(tell)
@@ -104,6 +110,19 @@ def answer(payload: dict[str, Any], tell: Tell, interrupted: Interrupted) -> dic
     else:
         run_robust(case, request, asked["scenarios"], asked["risk"], asked["tail"], out, say)
     return {"answered": asked["kind"]}
+
+
+def pack(payload: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Make the meeting pack of the base plan for ``council_code``, or for all its councils together, and a zip of all of it."""
+    say, out, code = _phases(tell), Path(payload["out"]), payload["pack"]["council_code"]
+    say("Reading the plan")
+    plan = read_exact_plan(Path(payload["base_plan"]))
+    case = as_planned(load_case(Path(payload["case"])), Path(payload["base_plan"]))
+    say("Making the pack")
+    write_pack(Whole(plan, case), whole_case(case) if code is None else council_scopes(case, [code])[0], out)
+    archive = shutil.make_archive(str(out.with_name("whole")), "zip", out)
+    shutil.move(archive, out / "pack.zip")
+    return {"answered": "pack"}
 
 
 def check_case(payload: dict[str, Any], tell: Tell, interrupted: Interrupted) -> dict[str, Any]:
