@@ -26,7 +26,9 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="fi
 KILLS: Final = int(os.environ.get("SOAK", "5"))
 SEED: Final = 20261124
 WITHIN_S: Final = 120.0
-"""For one kill, and for the runs left at the end; generous, as the machine may be busy."""
+"""For one kill beside its wait, and for the runs left at the end; generous, as the machine may be busy."""
+AGAIN_S: Final = 0.2
+"""Until a victim that was not there is looked for again."""
 BEYOND: Final = 1.2
 """A kill comes at most so many times later than a run takes on this machine: it may meet any part of it, its end included."""
 REASONS: Final = {"crash", "lost"}
@@ -47,13 +49,14 @@ def test_kills_at_random_moments_lose_no_run(postgres: Postgres, tmp_path: Path)
         }
         longest_wait_s = BEYOND * _undisturbed_s(server, case_id, asked)
         for number in range(KILLS):
-            until = time.monotonic() + WITHIN_S
-            victim = list(kills)[number % len(kills)]
+            victim, wait_s = list(kills)[number % len(kills)], moments.uniform(0, longest_wait_s)
+            until = time.monotonic() + wait_s + WITHIN_S
             while killed.total() <= number:
                 assert time.monotonic() < until, f"no {victim} to kill"
                 if not _under_way(server, asked):
                     asked.append(_ask(server, case_id))
-                time.sleep(moments.uniform(0, longest_wait_s))
+                time.sleep(wait_s)
+                wait_s = AGAIN_S
                 killed[victim] += kills[victim]()
         ended = {run: server.ended(run, within_s=WITHIN_S) for run in asked}
         assert killed.total() == KILLS
