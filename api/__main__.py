@@ -1,4 +1,4 @@
-"""``python -m api [--host 127.0.0.1] [--port 8000]``: the service, with the settings of the environment; ``... keys``: its API keys."""
+"""``python -m api [--host 127.0.0.1] [--port 8000]``: the service, with the settings of the environment; ``... keys``, ``... plans``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import uvicorn
 from api.app import create_app
 from api.auth.command import keys
 from api.auth.settings import ExposedError
+from api.plans_command import plans
 from api.settings import read_settings
 
 
@@ -17,6 +18,9 @@ def main() -> None:
     """Serve until told to stop."""
     if sys.argv[1:2] == ["keys"]:
         keys(sys.argv[2:], prog_name="python -m api keys")
+        return
+    if sys.argv[1:2] == ["plans"]:
+        plans(sys.argv[2:], prog_name="python -m api plans")
         return
     settings = read_settings()
     parser = argparse.ArgumentParser(prog="python -m api", description="The planning service. Its settings: docs/service.md")

@@ -38,7 +38,7 @@ def create(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--role") from error
     grant = Grant(name, roles, scope_of(council or []), scope_of(partnership or []), days)
-    with _opened() as context, context.store.write() as session:
+    with opened() as context, context.store.write() as session:
         row, key = create_key(session, context.pepper, OPERATOR, grant)
         _remember(context, session, "keys create", row)
     typer.echo(key)
@@ -48,7 +48,7 @@ def create(
 @keys.command("list")
 def show() -> None:
     """All keys: id, whether it counts, roles, scope, name."""
-    with _opened() as context, context.store.read() as session:
+    with opened() as context, context.store.read() as session:
         for row in keys_of(session, OPERATOR):
             scope = f"councils {','.join(row.councils) or 'none'}; partnerships {','.join(row.partnerships) or 'none'}"
             typer.echo(f"{row.id}  {'live   ' if is_live(row) else 'revoked'}  {','.join(row.roles)}  {scope}  {row.name}")
@@ -57,7 +57,7 @@ def show() -> None:
 @keys.command("revoke")
 def stop(key_id: Annotated[str, typer.Argument(help="Id of the key, as `list` shows it.")]) -> None:
     """The key stops counting with the next request."""
-    with _opened() as context, context.store.write() as session:
+    with opened() as context, context.store.write() as session:
         try:
             row = key_of(session, OPERATOR, key_id)
         except ApiError as error:
@@ -68,7 +68,7 @@ def stop(key_id: Annotated[str, typer.Argument(help="Id of the key, as `list` sh
 
 
 @contextmanager
-def _opened() -> Iterator[AuthContext]:
+def opened() -> Iterator[AuthContext]:
     """The store of the settings, with this version's tables."""
     settings = read_settings()
     store = Store(settings)
