@@ -2,96 +2,34 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pandas as pd
 import pytest
-from browsing import AXE, CHROMIUM, ROOT, chromium, keep, violations
-from playwright.sync_api import Browser, Page, expect
+from browsing import ROOT, chromium
+from desk_page import NEEDED, WAIT_MS, Desk, made_plan, send, serving, visiting
+from playwright.sync_api import Browser, expect
 
-from api.routes.page import DIST
 from fixtures.tiny import tiny_case
 from sufficiency.case import save_case
 
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium browser on the PATH"),
-    pytest.mark.skipif(not (DIST / "index.html").is_file() or not AXE.is_file(), reason="needs the planner's page: make web"),
-]
+pytestmark = NEEDED
 SOUTH, EXPANSION = "B", "A"
 """The tiny case's projects: the plan builds the satellite in the south and not the expansion."""
-WAIT_MS = 240_000
 FIRST_CANDIDATE = """async () => {
   const { features } = await planMap.getSource("candidates").getData();
   const { x, y } = planMap.project(features[0].geometry.coordinates);
   return { x, y };
 }"""
-
-
-@dataclass
-class Desk:
-    """The page, and what it did that it should not."""
-
-    page: Page
-    address: str
-    outside: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-
-    def open(self, **query: str) -> None:
-        self.page.goto(f"{self.address}/?" + "&".join(f"{name}={value}" for name, value in query.items()))
-        self.settle()
-
-    def settle(self) -> None:
-        """Wait until the page stands, its map included where it has one."""
-        self.page.wait_for_selector("html[data-open=true]", timeout=WAIT_MS)
-        if self.page.locator("#map").count():
-            self.page.wait_for_selector("#map[data-ready=true]", timeout=WAIT_MS)
-
-    def press(self, name: str, *arrives: str) -> None:
-        """Press a button and wait for the page whose address matches, by way of others."""
-        self.page.get_by_role("button", name=name, exact=True).click()
-        for address in arrives:
-            self.page.wait_for_url(re.compile(address), timeout=WAIT_MS)
-        self.settle()
-
-    def check(self, name: str) -> None:
-        """axe finds nothing, no figure is missing; the screen is kept."""
-        keep(self.page, f"desk-{name}")
-        assert violations(self.page) == []
-        assert re.search(r"NaN|undefined|Infinity", self.page.inner_text("body")) is None
-
-
-@contextmanager
-def serving(store: Path, **settings: str) -> Iterator[str]:
-    """A service of its own on a free port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = os.environ | {"SUFFICIENCY_STORE_FOLDER": str(store), "SUFFICIENCY_LOG_LEVEL": "error"} | settings
-    server = subprocess.Popen([sys.executable, "-m", "api", "--port", str(port)], cwd=ROOT, env=environment)
-    where = f"http://127.0.0.1:{port}"
-    for _ in range(WAIT_MS // 100):
-        try:
-            urllib.request.urlopen(f"{where}/health", timeout=1)
-            break
-        except OSError:
-            time.sleep(0.1)
-    yield where
-    server.terminate()
-    server.wait(30)
 
 
 @pytest.fixture(scope="module")
@@ -108,35 +46,13 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def desk(browser: Browser, address: str) -> Iterator[Desk]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, permissions=["clipboard-read", "clipboard-write"])
-    desk = Desk(context.new_page(), address)
-    own = lambda request: request.url.startswith((desk.address, "blob:", "data:"))  # noqa: E731
-    desk.page.on("request", lambda request: None if own(request) else desk.outside.append(request.url))
-    desk.page.on("pageerror", lambda error: desk.errors.append(str(error)))
-    yield desk
-    context.close()
-    assert desk.outside == []
-    assert desk.errors == []
+    with visiting(browser, address) as desk:
+        yield desk
 
 
 @pytest.fixture(scope="module")
 def plan_id(address: str) -> str:
-    """A plan of the tiny case, made through the service."""
-    case = send(address, "cases", {"builtin": "tiny"})
-    run = send(address, "runs", {"request": {"case_id": case["id"], "sensitivity": False}})
-    for _ in range(WAIT_MS // 100):
-        run = send(address, f"runs/{run['id']}")
-        if run["plan_id"]:
-            return str(run["plan_id"])
-        time.sleep(0.1)
-    raise AssertionError(run)
-
-
-def send(address: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{address}/v1/{path}", data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return json.load(answer)
+    return made_plan(address, send(address, "cases", {"builtin": "tiny"})["id"])
 
 
 def test_from_nothing_to_a_what_if_planned_again(desk: Desk) -> None:
@@ -170,7 +86,7 @@ def test_money_demand_and_limits_are_drafted_shown_in_words_and_kept_in_the_link
     for line in (
         "HIGH-NEEDS, 2022-23: £4.5m instead of £10.0m.",
         "Secondary (11 to 15) 30 minutes",
-        "A pupil without a suitable place: 100000.",
+        "A pupil without a suitable place: 100,000 GBP per pupil",
     ):
         assert line in words
     desk.page.get_by_role("button", name="Copy a link to this view").click()

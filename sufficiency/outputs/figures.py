@@ -139,7 +139,8 @@ def places_of_pools(case: Case) -> pd.DataFrame:
 def _by_need(places: pd.DataFrame) -> pd.DataFrame:
     of_need = places.assign(need_group=places["need_groups"].map(split_codes)).explode("need_group")
     together = pd.concat([places.assign(need_group=ALL), of_need], ignore_index=True)
-    by_need: pd.DataFrame = together.groupby(["setting_id", "need_group", "academic_year"], as_index=False)[["places"]].sum()
+    key = ["setting_id", "need_group", "academic_year"]
+    by_need: pd.DataFrame = together.groupby(key, as_index=False)[["places"]].sum(min_count=1)  # all hidden: no figure, not 0
     return by_need
 
 

@@ -7,15 +7,7 @@ import type { FundRow, RunBody } from "./resources";
 import { post } from "./service";
 import { go } from "./state";
 import { bullets, button, element, expander, field, guarded, heading, hint, numberInput, paragraph, radios, scroll, select } from "./ui";
-import { DECISIONS, pounds, SCENARIOS } from "./words";
-
-const PHASES: Record<string, string> = { EY: "Early years (under 5)", PRI: "Primary (5 to 10)", SEC: "Secondary (11 to 15)", P16: "Post-16 (16 to 18)", P19: "Young adults (19 to 25)" };
-const WEIGHTS: Record<string, string> = {
-  "unmet.weight": "A pupil without a suitable place",
-  "travel.excess_weight": "A minute of journey beyond the limit",
-  "overcrowding.weight": "A pupil above a setting's places",
-  "displacement.share": "Pupils in new places who would otherwise be in independent ones",
-};
+import { assumed, DECISIONS, LIMITS, PHASES, plain, pounds, SCENARIOS, WEIGHTS } from "./words";
 
 const key = ({ fund_id, financial_year }: FundRow) => `${fund_id}|${financial_year}`;
 
@@ -62,7 +54,8 @@ export function changePanel(page: PlanPage, status: HTMLElement): Panel {
 }
 
 /** What is drafted, line by line. */
-function inWords({ draft, data, funds }: PlanPage): string[] {
+function inWords(page: PlanPage): string[] {
+  const { draft, data, funds } = page;
   const names = new Map([...data.about.projects, ...data.candidates].map(({ project_id, name }) => [project_id, name]));
   const before = new Map(funds.map((row) => [key(row), row.amount_gbp]));
   return [
@@ -70,9 +63,11 @@ function inWords({ draft, data, funds }: PlanPage): string[] {
     ...(draft.times === undefined ? [] : [`All allocations times ${draft.times}.`]),
     ...Object.entries(draft.budgets).map(([fund, gbp]) => `${fund.replace("|", ", ")}: ${pounds(gbp)} instead of ${pounds(before.get(fund) ?? 0)}.`),
     ...(draft.scenario === undefined ? [] : [`Demand: ${SCENARIOS[draft.scenario] ?? draft.scenario}.`]),
-    ...Object.entries(draft.assumptions).map(([name, value]) => `${name === "travel.limit_min" ? "Longest journey" : (WEIGHTS[name] ?? name)}: ${typeof value === "object" ? Object.entries(value as object).map(([phase, minutes]) => `${PHASES[phase]} ${minutes} minutes`).join(", ") : String(value)}.`),
+    ...Object.entries(draft.assumptions).map(([name, value]) => `${assumed(name, value, unit(page, name))}.`),
   ];
 }
+
+const unit = (page: PlanPage, assumption: string): string => page.assumptions.find(({ name }) => name === assumption)?.unit ?? "";
 
 /** Allocations by council and year. What an earlier what-if changed is shown as it changed it. */
 function money(page: PlanPage): HTMLElement[] {
@@ -119,8 +114,8 @@ function current(page: PlanPage, name: string): unknown {
 
 function limits(page: PlanPage): HTMLElement[] {
   const { draft } = page;
-  const before = current(page, "travel.limit_min") as Record<string, number>;
-  const now = { ...before, ...(draft.assumptions["travel.limit_min"] as Record<string, number> | undefined) };
+  const before = current(page, LIMITS) as Record<string, number>;
+  const now = { ...before, ...(draft.assumptions[LIMITS] as Record<string, number> | undefined) };
   return Object.entries(PHASES)
     .filter(([phase]) => phase in before)
     .map(([phase, name]) =>
@@ -128,8 +123,8 @@ function limits(page: PlanPage): HTMLElement[] {
         name,
         narrow(`limit-${phase}`, String(now[phase]), guarded((value) => {
           now[phase] = number(value, "the minutes");
-          if (Object.keys(before).every((one) => now[one] === before[one])) delete draft.assumptions["travel.limit_min"];
-          else draft.assumptions["travel.limit_min"] = { ...now };
+          if (Object.keys(before).every((one) => now[one] === before[one])) delete draft.assumptions[LIMITS];
+          else draft.assumptions[LIMITS] = { ...now };
           page.changed();
         })),
       ),
@@ -140,14 +135,13 @@ function weights(page: PlanPage): HTMLElement[] {
   const { draft } = page;
   return Object.entries(WEIGHTS).map(([name, label]) => {
     const before = Number(current(page, name));
-    const unit = page.assumptions.find((one) => one.name === name)?.unit ?? "";
-    const input = narrow(`weight-${name}`, String(draft.assumptions[name] ?? before), guarded((value) => {
+    const input = narrow(`weight-${name}`, plain(Number(draft.assumptions[name] ?? before)), guarded((value) => {
       const figure = number(value, "the weight");
       if (figure === before) delete draft.assumptions[name];
       else draft.assumptions[name] = figure;
       page.changed();
     }));
-    return field(label, input, unit);
+    return field(label, input, unit(page, name));
   });
 }
 

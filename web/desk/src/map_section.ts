@@ -44,7 +44,7 @@ export function mapSection(title: string, note: string, ...extra: HTMLElement[])
     slots.controls,
     element("div", { class: "side-by-side" }, element("div", { class: "map-frame" }, slots.frame, element("p", { class: "note" }, note), share, shared), beside),
     heading(3, "Figures by council"),
-    paragraph("For the need and the year chosen above the map."),
+    paragraph("For the need and the year chosen above the map. Pupils count where they live, places where they stand; a place that is open to several needs counts for each."),
     councils,
   );
   return { element: section, slots, beside };

@@ -25,7 +25,7 @@ export function pointsChart(points: ChartPoint[], x: { name: string; form: (valu
   const range = (values: number[], from?: number): [number, number] => {
     const [low, high] = [Math.min(...values), Math.max(...values)];
     const room = ROOM * (high - low);
-    return [from === undefined ? low - room : Math.min(from, low), high + room];
+    return [from === undefined ? Math.max(low - room, low < 0 ? -Infinity : 0) : Math.min(from, low), high + room];
   };
   const scale = axes(SIZE, range(points.map((one) => one.x), x.from), range(points.map((one) => one.y), y.from));
   const placed = points.map((one) => ({ ...one, at: scale.at(one.x, one.y) })).sort((a, b) => a.at[0] - b.at[0]);

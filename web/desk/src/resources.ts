@@ -1,5 +1,7 @@
 // What the service tells about cases, runs and plans.
 
+import type { Fault } from "./service";
+
 export interface Named {
   id: string;
   name: string;
@@ -28,7 +30,7 @@ export interface RunBody extends Named {
   phase: string;
   incumbent_gbp: number | null;
   bound_gbp: number | null;
-  failure: { reason: string; detail: string } | null;
+  failure: { reason: string; detail: string; problems?: Fault[] } | null;
 }
 
 export interface Summary {

@@ -20,6 +20,9 @@ export const bullets = (items: Child[]): HTMLElement => element("ul", { class: "
 
 export const tag = (text: string, colour: string): HTMLElement => element("strong", { class: `govuk-tag govuk-tag--${colour}` }, text);
 
+/** Says so where nothing of a case is real. */
+export const invented = ({ programme }: { programme: string }): HTMLElement[] => (programme === "fictional" ? [paragraph(tag("Fictional data", "yellow"), " Every figure of this region is invented.")] : []);
+
 export function button(text: string, press: () => void | Promise<void>, kind: "" | "secondary" | "warning" = ""): HTMLButtonElement {
   const made = element("button", { type: "button", class: `govuk-button${kind && ` govuk-button--${kind}`}` }, text);
   made.addEventListener("click", () => void whileBusy(made, press));

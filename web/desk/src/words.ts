@@ -47,3 +47,22 @@ export const SCENARIOS: Record<string, string> = { low: "Low: fewer pupils", cen
 
 /** With a capital letter. */
 export const capital = (text: string): string => text[0].toUpperCase() + text.slice(1);
+
+export const PHASES: Record<string, string> = { EY: "Early years (under 5)", PRI: "Primary (5 to 10)", SEC: "Secondary (11 to 15)", P16: "Post-16 (16 to 18)", P19: "Young adults (19 to 25)" };
+export const WEIGHTS: Record<string, string> = {
+  "unmet.weight": "A pupil without a suitable place",
+  "travel.excess_weight": "A minute of journey beyond the limit",
+  "overcrowding.weight": "A pupil above a setting's places",
+  "displacement.share": "Pupils in new places who would otherwise be in independent ones",
+};
+
+/** Name of the assumption that holds the longest journeys by phase. */
+export const LIMITS = "travel.limit_min";
+
+export const plain = (value: number): string => value.toLocaleString("en-GB", { maximumFractionDigits: 6 });
+
+/** What an assumption is set to. */
+export function assumed(name: string, value: unknown, unit: string): string {
+  if (name === LIMITS) return `Longest journey: ${Object.entries(value as Record<string, number>).map(([phase, minutes]) => `${PHASES[phase]} ${plain(minutes)} minutes`).join(", ")}`;
+  return `${WEIGHTS[name] ?? name}: ${typeof value === "number" ? `${plain(value)} ${unit}`.trim() : JSON.stringify(value)}`;
+}

@@ -62,9 +62,13 @@ export function classLabels(bounds: number[], measure: Measure): string[] {
   return [first, ...rest];
 }
 
-export function describe(value: number | null, measure: Measure): string {
+/** Decimals of counts of pupils and places that stand together: one where all are small, else none. */
+export const decimals = (most: number): number => (most < 100 ? 1 : 0);
+
+export function describe(value: number | null, measure: Measure, digits = decimals(value ?? 0)): string {
   if (value === null) return "not shown";
-  return measure === "minutes" ? `${value.toFixed(0)} min` : measure === "share" ? `${value.toFixed(0)} %` : value.toLocaleString("en-GB", { maximumFractionDigits: 1, minimumFractionDigits: value < 1000 ? 1 : 0 });
+  if (measure === "minutes" || measure === "share") return `${value.toFixed(0)} ${measure === "minutes" ? "min" : "%"}`;
+  return value.toLocaleString("en-GB", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
 export const unitOf = (measure: Measure): string => MEASURES[measure].unit;

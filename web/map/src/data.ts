@@ -145,10 +145,21 @@ export class PlanData {
     return tenths < 0 ? null : tenths / 10;
   }
 
-  /** Places of a site in a year that are open to a need group (0 = all of them). */
-  sitePlaces(variant: Variant, group: number, year: number, site: number): number {
+  /** Places of a site in a year that are open to a need group (0 = all of them); null where they are not shown. */
+  sitePlaces(variant: Variant, group: number, year: number, site: number): number | null {
     const row = (variant * this.groups.length + group) * this.about.years.length + year;
-    return this.placeRows[row * this.about.sites.name.length + site] / 10;
+    const tenths = this.placeRows[row * this.about.sites.name.length + site];
+    return tenths < 0 ? null : tenths / 10;
+  }
+
+  /** Places that stand in each council and then in all of them, open to a need group (0 = all of them). */
+  placesOfCouncils(variant: Variant, group: number, year: number): number[] {
+    const { areas, sites, zones } = this.about;
+    const names = zones.slice(areas, -1);
+    const sums = new Map(names.map((name) => [name, 0]));
+    sites.council.forEach((council, site) => sums.has(council) && sums.set(council, sums.get(council)! + (this.sitePlaces(variant, group, year, site) ?? 0)));
+    const places = names.map((name) => sums.get(name)!);
+    return [...places, places.reduce((sum, one) => sum + one, 0)];
   }
 
   /** Pupils of a site in a year; null where they are not shown. */

@@ -97,6 +97,7 @@ export class Explorer {
       if (!drawn.openCrowd(event.point)) this.choose(drawn.under(event.point));
     });
     drawn.map.on("mousemove", (event) => {
+      if (drawn.map.isMoving()) return; // what lies under the pointer is worked out anew each time: a dragged map would falter
       drawn.map.getCanvas().style.cursor = drawn.under(event.point) ? "pointer" : "";
     });
   }

@@ -21,7 +21,7 @@ const MOST_BORDERED = 3000;
 const MOST_NAMED = 30;
 
 /** How far borders may be from where they are, px: drawing them in software costs as much as their corners are many. */
-const SIMPLER_PX = { areas: 0.6, councils: 1 };
+const SIMPLER_PX = { areas: 0.6, councils: 1.5 };
 
 /** A pin on the screen, in pixels. */
 const PIN = { width: 25, height: 31 };
@@ -30,8 +30,8 @@ const EDGE_PX = 24;
 
 type Bounds = [west: number, south: number, east: number, north: number];
 
-/** Room that a council's name likes to have to the nearest pin, px; it is wider than high. */
-const NAME_ROOM = { px: 70, width: 2.2 };
+/** Room that a council's name likes to have to the nearest pin, px; it is wider than high. Half the width of a letter, px. */
+const NAME_ROOM = { px: 70, width: 2.2, letter: 4.2 };
 
 const NOTHING: FilterSpecification = ["==", ["id"], -1];
 
@@ -60,12 +60,16 @@ export class PlanMap {
   static async create(container: HTMLElement, label: string, workerUrl: string, data: PlanData, baseMap?: string): Promise<PlanMap> {
     setWorkerUrl(workerUrl);
     const home = extent(data);
+    const padding = { top: EDGE_PX + (data.about.projects.length ? PIN.height : 0), bottom: EDGE_PX, left: EDGE_PX, right: EDGE_PX };
+    // the box gets the shape of the region, so that little of it stays empty
     container.style.setProperty("--aspect", String(aspect(home)));
+    container.style.setProperty("--edges-x", `${padding.left + padding.right}px`);
+    container.style.setProperty("--edges-y", `${padding.top + padding.bottom}px`);
     const map = new LibreMap({
       container,
       style: style(baseMap),
       bounds: home,
-      fitBoundsOptions: { padding: { top: EDGE_PX + PIN.height, bottom: EDGE_PX, left: EDGE_PX, right: EDGE_PX } },
+      fitBoundsOptions: { padding },
       maxZoom: CLOSEST_ZOOM,
       attributionControl: false,
       fadeDuration: 0,
@@ -73,13 +77,13 @@ export class PlanMap {
       pitchWithRotate: false,
       maxPitch: 0,
       renderWorldCopies: false,
-      canvasContextAttributes: { preserveDrawingBuffer: true },
     });
     map.getCanvas().setAttribute("aria-label", label);
     map.touchZoomRotate.disableRotation();
     map.keyboard.disableRotation();
     map.addControl(new NavigationControl({ showCompass: false }), "top-right");
     map.addControl(new ScaleControl({ unit: "metric", maxWidth: 120 }), "bottom-right");
+    keepForPrint(map, container, label);
     await map.once("load");
     const made = new PlanMap(map, data);
     made.addLayers();
@@ -198,8 +202,8 @@ export class PlanMap {
   private settings({ variant, group, year }: View): GeoJSON.FeatureCollection {
     const { sites } = this.data.about;
     const places = sites.name.map((_, i) => this.data.sitePlaces(variant, group, year, i));
-    const size = (i: number) => Math.min(Math.max(Math.sqrt(places[i] / 100), 0.7), 1.4);
-    return points(sites.points, (i) => ({ kind: sites.kind[i], size: size(i) }), (i) => !sites.is_new[i] && (group === 0 || places[i] > 0));
+    const size = (i: number) => Math.min(Math.max(Math.sqrt((places[i] ?? 0) / 100), 0.7), 1.4);
+    return points(sites.points, (i) => ({ kind: sites.kind[i], size: size(i) }), (i) => !sites.is_new[i] && (group === 0 || places[i] !== 0));
   }
 
   private projects({ variant, year }: View): typeof this.drawnPins {
@@ -233,11 +237,14 @@ export class PlanMap {
     const { areas, area_points, council_of_area, council_points, zones } = this.data.about;
     const middle = council_points.map((point) => this.map.project(point));
     const best = council_points.map((at) => ({ at, room: -Infinity }));
+    const width = this.map.getContainer().clientWidth;
+    const half = council_points.map((_, i) => NAME_ROOM.letter * zones[areas + i].length);
     area_points.forEach((at, area) => {
       const council = council_of_area[area];
       const { x, y } = this.map.project(at);
       const clear = pins.reduce((least, pin) => Math.min(least, Math.hypot((pin.x - x) / NAME_ROOM.width, pin.y - PIN.height / 2 - y)), NAME_ROOM.px);
-      const room = clear - 0.1 * Math.hypot(middle[council].x - x, middle[council].y - y);
+      const cut = Math.max(half[council] - x, x + half[council] - width, 0);
+      const room = clear - cut - 0.1 * Math.hypot(middle[council].x - x, middle[council].y - y);
       if (room > best[council].room) best[council] = { at, room };
     });
     return points(best.map(({ at }) => at), (i) => ({ name: zones[areas + i] }));
@@ -306,6 +313,33 @@ export class PlanMap {
   private source(id: string): GeoJSONSource {
     return this.map.getSource(id) as GeoJSONSource;
   }
+}
+
+/** A still copy of the map with its scale, as it is on the screen: paper has another size, for which nothing would be drawn in time. */
+function keepForPrint(map: LibreMap, container: HTMLElement, label: string): void {
+  const sheet = document.createElement("canvas");
+  sheet.className = "printed";
+  sheet.setAttribute("role", "img");
+  sheet.setAttribute("aria-label", label);
+  container.after(sheet);
+  addEventListener("beforeprint", () => {
+    map.redraw();
+    const drawn = map.getCanvas();
+    const [ratio, bar] = [drawn.width / drawn.clientWidth, container.querySelector<HTMLElement>(".maplibregl-ctrl-scale")!];
+    [sheet.width, sheet.height] = [drawn.width, drawn.height];
+    const paint = sheet.getContext("2d")!;
+    paint.drawImage(drawn, 0, 0);
+    paint.scale(ratio, ratio);
+    const [left, top] = [drawn.clientWidth - bar.offsetWidth - 12, drawn.clientHeight - 30];
+    paint.fillStyle = "#ffffff";
+    paint.fillRect(left, top, bar.offsetWidth, 20);
+    paint.fillStyle = DARK;
+    paint.font = "12px arial, sans-serif";
+    paint.fillText(bar.textContent ?? "", left + 5, top + 14);
+    paint.strokeStyle = DARK;
+    paint.lineWidth = 2;
+    paint.strokeRect(left, top, bar.offsetWidth, 20);
+  });
 }
 
 function collection(shapes: GeoJSON.Geometry[]): GeoJSON.FeatureCollection {

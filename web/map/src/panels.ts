@@ -1,6 +1,6 @@
 // Everything beside the map: legend, key, details of what is chosen, figures by council.
 
-import { breaks, classLabels, describe, shade } from "./classes";
+import { breaks, classLabels, decimals, describe, shade } from "./classes";
 import { type Candidate, type Measure, type PlanData, type Project, type Variant } from "./data";
 import { element, table } from "./dom";
 import { MOST_SITES } from "./map";
@@ -9,16 +9,19 @@ import { candidateSymbol, crowdSymbol, hatching, picture, projectSymbol, setting
 
 const variantsOf = (data: PlanData) => data.about.variants.map((_, i) => i as Variant);
 
-export function legend(data: PlanData, { measure, group, variant, year }: View): HTMLElement[] {
+export function legend(data: PlanData, { measure, group, variant, year, layers }: View): HTMLElement[] {
   const bounds = breaks(data, measure, group);
   const rows = classLabels(bounds, measure).map((label, i) =>
     element("li", {}, element("span", { class: "swatch", style: `background:${shade(i, bounds)}` }), label),
   );
   const unknown = element("span", { class: "swatch", style: `background-image:url(${picture(hatching(), "").src})` });
   const of = [data.about.groups[data.groups[group]], data.about.years[year], data.about.variants[variant].toLowerCase()];
+  const lines = layers.flows ? data.flows(variant, year, "all").length : null;
+  const drawn = lines ? `${lines.toLocaleString("en-GB")} flows from an area to a setting are drawn.` : "No area sends 5 pupils or more to one setting, so no flows are drawn.";
   return [
     element("p", {}, element("strong", {}, data.measures[measure]!.name), ` ${of.join(", ")}; ${data.measures[measure]!.unit}`),
     element("ul", {}, ...rows, element("li", {}, unknown, "no figure")),
+    ...(lines === null ? [] : [element("p", { class: "note" }, drawn)]),
   ];
 }
 
@@ -38,18 +41,24 @@ export function keyItems(data: PlanData): HTMLElement[] {
   ];
 }
 
-/** Every measure by council, for the need and year chosen, in each variant. */
+/** Every measure by council, and the places that stand there, for the need and year chosen, in each variant. */
 export function councilsTable(data: PlanData, { group, year }: View): HTMLTableElement {
-  const measures = Object.keys(data.measures) as Measure[];
-  const { variants } = data.about;
-  const heading = (measure: Measure, when: string) => (variants.length > 1 ? `${data.measures[measure]!.label}, ${when.toLowerCase()}` : data.measures[measure]!.label);
-  const headings = ["Council", ...measures.flatMap((measure) => variants.map((when) => heading(measure, when)))];
-  const zones = data.about.zones.slice(data.about.areas).map((name, i) => ({ name, zone: data.about.areas + i }));
-  const rows = zones.map(({ name, zone }) => [
-    name,
-    ...measures.flatMap((measure) => variantsOf(data).map((variant) => describe(data.value(measure, variant, group, year, zone), measure))),
-  ]);
-  return table(`${data.about.groups[data.groups[group]]}, ${data.about.years[year]}`, headings, rows);
+  const { areas, variants, zones } = data.about;
+  const councils = zones.slice(areas).map((name, i) => ({ name, zone: areas + i }));
+  const when = (label: string, variant: Variant) => (variants.length > 1 ? `${label}, ${variants[variant].toLowerCase()}` : label);
+  const column = (heading: string, measure: Measure, values: (number | null)[]) => {
+    const digits = decimals(Math.max(...values.map((value) => value ?? 0)));
+    return { heading, cells: values.map((value) => describe(value, measure, digits)) };
+  };
+  const each = <T>(make: (variant: Variant) => T): T[] => variantsOf(data).map(make);
+  const columns = [
+    ...(Object.keys(data.measures) as Measure[]).flatMap((measure) =>
+      each((variant) => column(when(data.measures[measure]!.label, variant), measure, councils.map(({ zone }) => data.value(measure, variant, group, year, zone)))),
+    ),
+    ...each((variant) => column(when("Places there", variant), "need", data.placesOfCouncils(variant, group, year))),
+  ];
+  const rows = councils.map(({ name }, i) => [name, ...columns.map(({ cells }) => cells[i])]);
+  return table(`${data.about.groups[data.groups[group]]}, ${data.about.years[year]}`, ["Council", ...columns.map(({ heading }) => heading)], rows);
 }
 
 /** What is chosen, in words and figures. */
@@ -135,9 +144,9 @@ function siteFigures(data: PlanData, view: View, site: number): HTMLElement[] {
 /** Places open to each need in the year shown; a place open to several needs counts for each. */
 function placesByNeed(data: PlanData, { year }: View, site: number): HTMLElement[] {
   const of = (group: number) => variantsOf(data).map((variant) => data.sitePlaces(variant, group, year, site));
-  const rows = data.groups.slice(1).map((code, i) => ({ name: data.about.groups[code], places: of(i + 1) })).filter(({ places }) => places.some((count) => count > 0));
+  const rows = data.groups.slice(1).map((code, i) => ({ name: data.about.groups[code], places: of(i + 1) })).filter(({ places }) => places.some((count) => count !== 0));
   if (!rows.length) return [];
-  return [table(`Places open to each need, ${data.about.years[year]}`, ["Need", ...data.about.variants], rows.map(({ name, places }) => [name, ...places.map((count) => count.toFixed(0))]))];
+  return [table(`Places open to each need, ${data.about.years[year]}`, ["Need", ...data.about.variants], rows.map(({ name, places }) => [name, ...places.map((count) => describe(count, "need", 0))]))];
 }
 
 function gbp(project: Project): string {

@@ -5,7 +5,7 @@ import { mapSection, openMap } from "../map_section";
 import type { CaseBody, PlanBody, RunBody } from "../resources";
 import { bytes, get, list, post } from "../service";
 import { go, href } from "../state";
-import { button, element, expander, field, heading, link, numberInput, paragraph, radios, show, table, tiles } from "../ui";
+import { button, element, expander, field, heading, invented, link, numberInput, paragraph, radios, show, table, tiles } from "../ui";
 import { count, day, percent, pounds, SCENARIOS, STATES, whole } from "../words";
 
 export async function casePage(id: string): Promise<void> {
@@ -23,6 +23,7 @@ export async function casePage(id: string): Promise<void> {
     [],
     heading(1, one.name),
     element("p", { class: "govuk-body-l" }, `${count(one.councils.length, "council")}, ${count(one.rows.areas, "area")}, planning years ${one.academic_years[0]} to ${one.academic_years.at(-1)}, ${one.price_base} prices`),
+    ...invented(one),
     tiles(nowTiles(data, one)),
     ...(plans.length ? [heading(2, "Plans of this case"), plansTable(plans)] : []),
     ...(runs.length ? [runsTable(runs)] : []),
@@ -39,6 +40,7 @@ function nowTiles(data: PlanData, one: CaseBody): { name: string; figure: string
   const form = (number: number | null, unit = "") => (number === null ? "not shown" : `${whole(number)}${unit}`);
   return [
     { name: "Pupils placed", figure: form(value("need")), note: `in ${data.about.years[0]}` },
+    { name: "Places", figure: whole(data.placesOfCouncils(0, 0, 0).at(-1)!), note: "in settings with a location; by need under the map" },
     { name: "In independent settings", figure: form(value("share"), " %"), note: "of the placed pupils" },
     { name: "Mean journey", figure: form(value("minutes"), " min"), note: "one way, of pupils whose setting has a location" },
     { name: "Capital", figure: pounds(one.capital_gbp), note: `all funds and years, ${one.price_base} prices` },

@@ -9,7 +9,7 @@ import type { CaseBody, Comparison, PlanBody } from "../resources";
 import { bytes, get, list, post } from "../service";
 import { href } from "../state";
 import { layoutChoice } from "../swipe";
-import { element, heading, link, paragraph, scroll, show, table, tiles } from "../ui";
+import { element, heading, invented, link, paragraph, scroll, show, table, tiles } from "../ui";
 import { capital, count, percent, pounds, signed, whole } from "../words";
 
 const CHANGES: Record<string, string> = { "only first": "Only in the first", "only second": "Only in the second", resized: "Other size", moved: "Other year", same: "The same" };
@@ -34,6 +34,7 @@ export async function comparePage(firstId: string, secondId: string): Promise<vo
     [[href({ case: ofCase.id }), ofCase.name]],
     heading(1, "Two plans side by side"),
     paragraph("First: ", link(href({ plan: firstId }), first.name), ". Second: ", link(href({ plan: secondId }), second.name), ". Differences are second less first."),
+    ...invented(ofCase),
     ...(comparison.comparable ? [] : [element("div", { class: "govuk-inset-text" }, "The plans stem from different inputs, so the differences are not due to the choice of projects alone.")]),
     tiles(comparison.figures.filter(({ unit }) => !unit.startsWith("share")).slice(0, 5).map((row) => ({ name: capital(row.name), figure: signed(row.difference, (value) => form(value, row.unit)), note: `${row.unit}, second less first` }))),
     map.element,

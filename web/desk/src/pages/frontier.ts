@@ -38,7 +38,7 @@ export async function frontierPage(id: string): Promise<void> {
   };
   show(
     "What if there were more, or less?",
-    [[href({ case: ofCase.id }), ofCase.name], [href({ plan: id }), plan.name]],
+    [[href({ case: ofCase.id }), ofCase.name], [href({ plan: id }), `Plan: ${plan.name}`]],
     heading(1, "What if there were more, or less?"),
     heading(2, "What does more money buy?"),
     paragraph("Each point is a plan of its own, made with all allocations times a factor. It shows what the next pound buys, and where more money buys little."),

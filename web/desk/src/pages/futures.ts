@@ -47,7 +47,7 @@ export async function futuresPage(id: string): Promise<void> {
   const answered = questions.find(({ tables }) => tables.length);
   show(
     "Several futures",
-    [[href({ case: ofCase.id }), ofCase.name], [href({ plan: id }), plan.name]],
+    [[href({ case: ofCase.id }), ofCase.name], [href({ plan: id }), `Plan: ${plan.name}`]],
     heading(1, "One plan for several futures"),
     paragraph("Nobody knows which demand will come. Here the projects are chosen once, for all the futures together; who goes where is decided in each of them."),
     ...(answered ? await answer(plan, ofCase, answered) : []),

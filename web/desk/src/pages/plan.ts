@@ -1,6 +1,6 @@
 // A plan: what it does, where and when; changes on top of it; questions about it; everything to take away.
 
-import { PlanData } from "../../../map/src/data";
+import { type Measure, PlanData, type Variant } from "../../../map/src/data";
 import type { Explorer } from "../../../map/src/explorer";
 import type { Selection } from "../../../map/src/state";
 import { changePanel } from "../change_panel";
@@ -12,8 +12,8 @@ import { explainedBy, questionsPanel } from "../questions_panel";
 import type { Assumption, CaseBody, Decision, FundRow, PlanBody, RequestBody, Summary } from "../resources";
 import { bytes, get, list, rows } from "../service";
 import { draftFromAddress, go, href, param, remember } from "../state";
-import { bullets, button, element, heading, link, paragraph, radios, select, show, table, tabs, tag, tiles } from "../ui";
-import { count, DECISIONS, last, pounds, SCENARIOS, verdict, whole } from "../words";
+import { bullets, button, element, heading, invented, link, paragraph, radios, select, show, table, tabs, tiles } from "../ui";
+import { assumed, count, DECISIONS, last, pounds, SCENARIOS, verdict, whole } from "../words";
 
 /** All that the parts of the page share. */
 export interface PlanPage {
@@ -95,12 +95,11 @@ export async function planPage(id: string): Promise<void> {
     heading(1, plan.name),
     element("p", { class: "govuk-body-l" }, verdict(plan.summary)),
     ...warnings(page),
-    tiles(headline(plan)),
+    tiles(headline(plan, data)),
     map.element,
-    heading(2, "Compare, and ask what if"),
-    actions(page, others),
+    element("div", { class: "not-in-print" }, heading(2, "Compare, and ask what if"), actions(page, others)),
     heading(2, "Year by year"),
-    yearsTable(plan),
+    yearsTable(plan, data),
     heading(2, "Saving of the same projects under other assumptions"),
     sensitivityTable(plan),
     heading(2, "How far to trust this"),
@@ -120,15 +119,15 @@ function decisionFor(page: PlanPage, { kind, index }: Selection): HTMLElement[] 
   return [radios("decision", "In the next plan", Object.entries(DECISIONS), page.decision(project_id), set, true)];
 }
 
-function warnings({ request, ofCase }: PlanPage): HTMLElement[] {
+function warnings({ request, ofCase, assumptions }: PlanPage): HTMLElement[] {
   const asked = [
     ...(request.settings.scenario && request.settings.scenario !== "central" ? [`demand: ${SCENARIOS[request.settings.scenario] ?? request.settings.scenario}`] : []),
     ...(request.changes.pins?.length ? [`${count(request.changes.pins.length, "project")} decided beforehand`] : []),
     ...(request.changes.budgets?.length ? [`${count(request.changes.budgets.length, "allocation")} changed`] : []),
-    ...Object.entries(request.settings.assumptions ?? {}).map(([name, value]) => `${name} is ${JSON.stringify(value)}`),
+    ...Object.entries(request.settings.assumptions ?? {}).map(([name, value]) => assumed(name, value, assumptions.find((one) => one.name === name)?.unit ?? "")),
   ];
   return [
-    ...(ofCase.programme === "fictional" ? [element("p", { class: "govuk-body" }, tag("Fictional data", "yellow"), " Every figure of this region is invented.")] : []),
+    ...invented(ofCase),
     ...(asked.length ? [paragraph(`Asked for with changes: ${asked.join("; ")}.`)] : []),
   ];
 }
@@ -142,13 +141,14 @@ function trust({ plan }: PlanPage): HTMLElement[] {
   ];
 }
 
-export function headline({ summary }: PlanBody): { name: string; figure: string; note: string }[] {
+function headline({ summary }: PlanBody, data: PlanData): { name: string; figure: string; note: string }[] {
   const year = summary.academic_years.at(-1)!;
   return [
     { name: "Saving", figure: pounds(summary.saving_gbp), note: `present value, against doing only what is committed; ${pounds(summary.cash_saving_gbp)} of it cash. Cheapest places first would save ${pounds(summary.rule_saving_gbp)}.` },
     { name: "Capital", figure: pounds(summary.capital_gbp), note: `for ${whole(summary.new_places)} new places, ${summary.price_base} prices` },
     { name: "Independent placements avoided", figure: whole(last(summary.independent_avoided) ?? 0), note: `pupils in ${year}` },
     { name: "Without a suitable place", figure: whole(last(summary.unmet) ?? 0), note: `pupils in ${year}, with the plan` },
+    { name: "Mean journey", figure: `${together(data, "minutes", 0)} → ${together(data, "minutes", 1)} min`, note: `one way in ${year}, before and with the plan` },
   ];
 }
 
@@ -167,10 +167,24 @@ function actions({ plan }: PlanPage, all: PlanBody[]): HTMLElement {
   return box;
 }
 
-function yearsTable({ summary }: PlanBody): HTMLElement {
+/** A figure of all councils together, in the last year if none is named. */
+function together(data: PlanData, measure: Measure, variant: Variant, year = data.about.years.length - 1): string {
+  const value = data.value(measure, variant, 0, year, data.about.zones.length - 1);
+  return value === null ? "not shown" : whole(value);
+}
+
+function yearsTable({ summary }: PlanBody, data: PlanData): HTMLElement {
   const years = summary.academic_years;
   const row = (name: string, byYear: Record<string, number>) => [name, ...years.map((year) => whole(byYear[year] ?? 0))];
-  return table("Pupils by academic year", ["Figure", ...years], [row("Independent placements avoided", summary.independent_avoided), row("Without a suitable place, with the plan", summary.unmet)]);
+  const drawn = (name: string, measure: Measure, variant: Variant) => [name, ...years.map((_, year) => together(data, measure, variant, year))];
+  return table("Pupils by academic year, unless another unit is named", ["Figure", ...years], [
+    drawn("Who need a place", "need", 1),
+    row("Independent placements avoided", summary.independent_avoided),
+    drawn("Without a suitable place, before", "unmet", 0),
+    row("Without a suitable place, with the plan", summary.unmet),
+    drawn("Mean journey before, minutes one way", "minutes", 0),
+    drawn("Mean journey with the plan, minutes one way", "minutes", 1),
+  ]);
 }
 
 const WHAT: Record<string, string> = { "displacement.share": "New places that replace independent ones", "independent.irreducible_share": "Independent placements that stay whatever is built", "time.tail_years": "Years counted after the last", scenario: "Demand scenario" };

@@ -1,8 +1,8 @@
 // A run under way: what is being done, and the gap closing between the best plan so far and the bound.
 
 import { gapChart, type Step } from "../gap_chart";
-import type { RequestBody, RunBody } from "../resources";
-import { follow, get, post } from "../service";
+import type { PlanBody, RequestBody, RunBody } from "../resources";
+import { follow, get, post, ServiceError } from "../service";
 import { go, href } from "../state";
 import { button, element, expander, heading, link, paragraph, show, showError, summaryList, table, tag } from "../ui";
 import { percent, pounds, STATES } from "../words";
@@ -12,9 +12,13 @@ const COLOURS: Record<string, string> = { queued: "grey", running: "blue", finis
 /** Where the answer to a kind of question stands. */
 const ANSWERED: Record<string, Record<string, string>> = { explain: { tab: "ask" }, frontier: { page: "frontier" }, robust: { page: "futures" } };
 
+/** What has become of a run, by its state. */
+const TITLES: Record<string, string> = { finished: "Plan made", failed: "No plan was made", cancelled: "Stopped" };
+
 export async function runPage(id: string): Promise<void> {
   const run = await get<RunBody>(`runs/${id}`);
   const request = await get<RequestBody>(`requests/${run.request_id}`);
+  const title = heading(1, "");
   const facts = element("div");
   const phase = element("p", { class: "govuk-body", role: "status" });
   const chart = element("div");
@@ -22,17 +26,21 @@ export async function runPage(id: string): Promise<void> {
   const phases: { at: string; phase: string }[] = [];
   const history = element("div");
   const cancel = button("Stop now and keep the best plan so far", async () => void (await post(`runs/${id}/cancel`, {})), "warning");
+  const leave = paragraph("You can leave this page: the run goes on, and its plan stands under its case.");
   const began = Date.parse(run.created_at);
 
   const draw = (state: string, what: string) => {
     const best = steps.at(-1);
-    phase.textContent = state === "running" && what ? `${what}.` : `${STATES[state]}.`;
+    const open = !(state in TITLES);
+    const yet = open ? " yet" : "";
+    title.textContent = `${request.changes.question ? (open ? "Working out answers" : "Answers") : (TITLES[state] ?? "Making a plan")}: ${run.name}`;
+    phase.textContent = state === "running" && what ? `${what}.` : open ? `${STATES[state]}.` : "";
     facts.replaceChildren(
       summaryList([
         ["State", tag(STATES[state] ?? state, COLOURS[state] ?? "grey")],
-        ["Best plan so far", best?.incumbent ? `${pounds(best.incumbent)}, present value` : "none yet"],
-        ["No plan costs less than", best?.bound ? `${pounds(best.bound)}, present value` : "not known yet"],
-        ["Gap", best?.incumbent && best.bound ? `${percent(Math.max(0, best.incumbent - best.bound) / Math.abs(best.incumbent))} of the cost` : "not known yet"],
+        [open ? "Best plan so far" : "Best plan", best?.incumbent ? `${pounds(best.incumbent)}, present value` : `none${yet}`],
+        ["No plan costs less than", best?.bound ? `${pounds(best.bound)}, present value` : `not known${yet}`],
+        ["Gap", best?.incumbent && best.bound ? `${percent(Math.max(0, best.incumbent - best.bound) / Math.abs(best.incumbent))} of the cost` : `not known${yet}`],
       ]),
     );
     chart.replaceChildren(gapChart(steps));
@@ -41,13 +49,13 @@ export async function runPage(id: string): Promise<void> {
   show(
     run.name,
     [[href({ case: run.case_id }), "Case"], ...(request.base_plan_id ? [[href({ plan: request.base_plan_id }), "Earlier plan"] as [string, string]] : [])],
-    heading(1, `Making a plan: ${run.name}`),
+    title,
     phase,
     facts,
     cancel,
     chart,
     expander("What has been done", history),
-    paragraph("You can leave this page: the run goes on, and its plan stands under its case."),
+    leave,
   );
   draw(run.state, run.phase);
   let [state, what] = [run.state as string, run.phase];
@@ -66,11 +74,14 @@ export async function runPage(id: string): Promise<void> {
     draw(state, what);
   });
   const ended = await get<RunBody>(`runs/${id}`);
+  const plan = ended.plan_id ? await get<PlanBody>(`plans/${ended.plan_id}`) : null;
+  if (plan) steps.push({ seconds: steps.at(-1)?.seconds ?? 0, incumbent: plan.summary.objective_gbp, bound: plan.summary.bound_gbp });
   draw(ended.state, ended.phase);
   cancel.remove();
-  if (ended.failure) showError(new Error(`The run failed (${ended.failure.reason}). ${ended.failure.detail}`));
+  leave.remove();
+  if (ended.failure) showError(new ServiceError(0, ended.failure.detail, ended.failure.problems ?? []));
   if (request.changes.question && request.base_plan_id && ended.state === "finished") return go({ plan: request.base_plan_id, ...ANSWERED[request.changes.question.kind] });
-  if (!ended.plan_id) return;
-  if (run.state === "running" || run.state === "queued") return request.base_plan_id ? go({ plan: request.base_plan_id, with: ended.plan_id }) : go({ plan: ended.plan_id });
-  facts.append(paragraph(link(href({ plan: ended.plan_id }), "See the plan")));
+  if (plan && (run.state === "running" || run.state === "queued")) return go(request.base_plan_id ? { plan: request.base_plan_id, with: plan.id } : { plan: plan.id });
+  if (plan) facts.append(paragraph(link(href({ plan: plan.id }), "See the plan")));
+  else facts.append(button("Try again", async () => go({ run: (await post<RunBody>(`runs/${id}/retry`, {})).id }), "secondary"));
 }

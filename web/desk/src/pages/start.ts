@@ -46,7 +46,7 @@ export async function startPage(): Promise<void> {
     ]),
     element("div", { class: "govuk-button-group" }, make("fictional", "Make the fictional region"), make("tiny", "Make the tiny case")),
     waiting,
-    field("Upload a case", file, "One zip of a case folder, as `sufficiency case build` writes it."),
+    field("Upload a case", file, "One zip of a case folder, as the command sufficiency case build writes it."),
     upload,
   );
 }
