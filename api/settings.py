@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     lease_s: float = Field(default=20.0, gt=0, description="A run whose worker has been silent for so long is taken up by another, seconds")
     attempts: int = Field(default=3, ge=1, description="How often a lost run is begun before it is marked as failed")
     cancel_grace_s: float = Field(
-        default=120.0, gt=0, description="A run that was asked to stop, has stopped its search and is silent for so long is ended, seconds"
+        default=600.0, gt=0, description="A run that was asked to stop, has stopped its search and is silent for so long is ended, seconds"
     )
     base_map_url: str = Field(
         default="", description="Tiles behind the maps, e.g. https://tiles.example/{z}/{x}/{y}.png; empty: none, nothing is sent out"

@@ -46,6 +46,7 @@ class Known:
         began, case = Clock(), request.applied_to(case)
         with self._worlds.open("rb") as file:
             worlds: SolvedWorlds = pickle.load(file)
+        progress("Formulating")
         formulation = with_floor(formulate(case, request.scenario), worlds.counterfactual.flows)
         told = json.loads(self._bound.read_text(encoding="utf-8")) if self._bound.exists() else -math.inf
         lower = max(worlds.plan.lower, told)
