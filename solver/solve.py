@@ -19,7 +19,7 @@ from solver.decomposition.tasks import Run, run_here
 from solver.direct import solve_direct
 from solver.facility.search import solve_facility
 from solver.facility.shape import facility_of
-from solver.pricing import Prices
+from solver.known import NOTHING, Known
 from solver.problem import Problem
 from solver.result import Abandoned, Decisions, Flows, Progress, Solution, Termination
 
@@ -76,19 +76,21 @@ def solve(
     candidates: Sequence[Decisions] = (),
     fixed: Decisions | None = None,
     start: Solution | None = None,
-    proof: Sequence[Prices] = (),
+    known: Known = NOTHING,
 ) -> Solution:
     """Minimise the problem's cost.
 
     ``known_flows``: flows that stay feasible whatever is built (those of the counterfactual).
-    ``candidates``: options of earlier plans, a warm start. ``fixed`` holds every option. ``start``: an earlier solution,
-    of this problem or of one like it. ``proof``: prices from which an earlier bound follows; a problem that differs by a pin or a
-    budget is bounded by them at once.
+    ``candidates``: options of earlier plans, a warm start: the search begins near the first. ``fixed`` holds every option. ``start``:
+    an earlier solution, of this problem or of one like it. ``known``: what an earlier run left; a problem that differs by a pin or a
+    budget is bounded at once, and what is the same in it is not solved again.
     """
     how = options or SolveOptions()
+    if fixed is not None and (again := known.solution(problem, fixed, how.gap)):
+        return again
     if start is not None and fixed is None:
         candidates = [start.decisions, *candidates]
-        proof = proof or start.proof
+        known = known if known.proof else replace(known, proof=start.proof)
     facility = facility_of(problem) if how.backend == "highs" and fixed is None else None
     if facility is not None:
         limits = Limits(how.gap, how.seconds, how.threads, how.seed, how.interrupted)
@@ -100,7 +102,7 @@ def solve(
     if problem.arcs > how.block_arcs:
         return decompose_large(problem, budget, known_flows=known_flows, candidates=candidates, fixed=fixed, start=start, run=how.run)
     began = time.monotonic()
-    solution = decompose(problem, budget, known_flows=known_flows, candidates=candidates, fixed=fixed, proof=proof)
+    solution = decompose(problem, budget, known_flows=known_flows, candidates=candidates, fixed=fixed, known=known)
     return solution if fixed is not None else _explored(problem, solution, how, budget, known_flows, began)
 
 

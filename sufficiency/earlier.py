@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from solver.decomposition.master import no_decisions
+from solver.problem import Ints, Problem
 from solver.result import Decisions
 from sufficiency.formulate import Formulation
 
@@ -30,3 +31,17 @@ def decisions_of(formulation: Formulation, projects: pd.DataFrame) -> Decisions:
             modules[mine[0]] = round(float(row["places"]) / float(options.module[j]))
         (start if row["stage"] == 1 else stage)[mine[0]] = 1
     return Decisions(start, modules, stage)
+
+
+def moved(decisions: Decisions, of: Problem, to: Problem) -> Decisions:
+    """Decisions in the starts of another problem with the same options; those that are not possible there fall away."""
+    here = {(j, year): k for k, (j, year) in enumerate(zip(to.options.start_option, to.options.start_year, strict=True))}
+    place = [here.get(key, -1) for key in zip(of.options.start_option, of.options.start_year, strict=True)]
+    kept, where = np.array(place, np.int64) >= 0, np.array([k for k in place if k >= 0], np.int64)
+
+    def placed(values: Ints) -> Ints:
+        result = np.zeros(len(here), np.int64)
+        result[where] = values[kept]
+        return result
+
+    return Decisions(placed(decisions.start), placed(decisions.modules), placed(decisions.stage))

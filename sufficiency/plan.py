@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+
+from solver.known import NOTHING, Known
 
 
 @dataclass(frozen=True)
@@ -41,5 +41,5 @@ class Plan:
     """Committed projects only."""
     rule: PlanTables
     """The planner's rule: cheapest GBP per place first."""
-    proof: tuple[dict[str, NDArray[np.float64]], ...] = ()
-    """Prices from which the bound follows: a changed problem is bounded by them at once. They tell of no person."""
+    known: Known = NOTHING
+    """What a changed request is planned sooner with: as exact as the tables."""

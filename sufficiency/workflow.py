@@ -17,7 +17,7 @@ import numpy as np
 from solver.check import check_apart
 from solver.decomposition.master import no_decisions
 from solver.decomposition.search import NoPlanError
-from solver.pricing import Prices
+from solver.known import NOTHING, Known, known_of
 from solver.problem import Bools, Problem
 from solver.result import Abandoned, Decisions, Progress, Solution, Termination
 from solver.rules import cheapest_first
@@ -26,8 +26,8 @@ from solver.stages import Goal, Stage, in_stages
 from solver.variants import keeping, lift, lower
 from sufficiency.case import Case
 from sufficiency.clash import clash_problems
-from sufficiency.earlier import decisions_of
-from sufficiency.formulate import Formulation, formulate, outside_optimisation, with_floor
+from sufficiency.earlier import decisions_of, moved
+from sufficiency.formulate import Formulation, formulate, outside_optimisation, with_floor, without_floor
 from sufficiency.plan import Plan, PlanTables
 from sufficiency.request import PlanRequest, checked_request
 from sufficiency.results import plan_tables, tidy
@@ -99,8 +99,8 @@ def plan_case(
     formulation = formulate(case, asked.scenario)
     say(f"  {formulation.problem.size()}")
     earlier = None if base is None else decisions_of(formulation, base.plan.projects)
-    proof = [] if base is None else [Prices(**arrays) for arrays in base.proof]
-    formulation, worlds = _solve_worlds(formulation, asked, say, interrupted, watch, earlier, use_base, proof, keep, patient)
+    known = NOTHING if base is None else base.known
+    formulation, worlds = _solve_worlds(formulation, asked, say, interrupted, watch, earlier, use_base, known, keep, patient)
     keep(worlds)
     plan = plan_of_worlds(formulation, asked, worlds, began, inputs=inputs, progress=say, interrupted=interrupted)
     if asked.check_with and worlds.searched:
@@ -124,10 +124,23 @@ def plan_of_worlds(
     say("Writing the tables of the three worlds")
     plan = plan_tables(formulation, worlds.plan)
     counterfactual = plan_tables(formulation, worlds.counterfactual)
-    rule = plan_tables(formulation, worlds.rule)
+    rule = plan_tables(formulation.unpinned, worlds.rule)
     sensitivity = _sensitivity(formulation, worlds, asked, say, interrupted) if asked.sensitivity and not interrupted() else []
     summary = _summary(formulation.case, asked, formulation, worlds, plan, counterfactual, rule, sensitivity, inputs or {}, began)
-    return Plan(summary, plan, counterfactual, rule, tuple(vars(prices) for prices in worlds.plan.proof))
+    return Plan(summary, plan, counterfactual, rule, _known(formulation, asked, worlds))
+
+
+def _known(formulation: Formulation, asked: PlanRequest, worlds: SolvedWorlds) -> Known:
+    """What a changed request is planned sooner with. A bound is only what a search of costs has proven."""
+    problem, plan = formulation.problem, worlds.plan
+    held = [
+        (without_floor(_unasked(problem)), worlds.counterfactual),
+        (_unasked(formulation.unpinned.problem), worlds.rule),
+        (problem, plan),
+    ]
+    if worlds.searched is None or asked.stages:
+        return known_of(problem, -math.inf, (), held)
+    return known_of(worlds.searched.problem, plan.lower, plan.proof, held)
 
 
 def second_opinion(
@@ -169,7 +182,7 @@ def _solve_worlds(
     watch: Callable[[Progress], None] | None,
     earlier: Decisions | None,
     use: Use,
-    proof: Sequence[Prices],
+    known: Known,
     keep: Callable[[SolvedWorlds], None],
     patient: bool,
 ) -> tuple[Formulation, SolvedWorlds]:
@@ -177,34 +190,37 @@ def _solve_worlds(
     if clash := clash_problems(formulation):
         raise InputError(clash)
     say("Counterfactual: committed projects only")
-    counterfactual = solve(_unasked(formulation.problem), how, fixed=no_decisions(formulation.problem))
+    counterfactual = solve(_unasked(formulation.problem), how, fixed=no_decisions(formulation.problem), known=known)
     formulation = with_floor(formulation, counterfactual.flows)
+    problem, unpinned = formulation.problem, formulation.unpinned.problem
     say("Rule: cheapest GBP per place first")
-    decisions = cheapest_first(formulation.problem)
-    rule = _held(formulation, counterfactual, decisions, how)
+    decisions = cheapest_first(unpinned)
+    rule = _held(formulation.unpinned, counterfactual, decisions, how, known)
+    here = moved(decisions, unpinned, problem)
     say(SEARCH)
     if earlier is not None and use == "hold":
-        return formulation, SolvedWorlds(counterfactual, rule, _held(formulation, counterfactual, earlier, how))
-    asked = formulation.problem is not _unasked(formulation.problem) or use == "keep" or bool(request.stages)
-    known = min(rule, counterfactual, key=lambda one: one.upper)
+        return formulation, SolvedWorlds(counterfactual, rule, _held(formulation, counterfactual, earlier, how, known))
+    asked = problem is not _unasked(problem) or use == "keep" or bool(request.stages)
+    # what pins bar of the rule's projects, the plan may not fall back on
+    possible = [replace(rule, decisions=here)] if _same(moved(here, problem, unpinned), decisions) else []
+    fallback = min([*possible, counterfactual], key=lambda one: one.upper)
     if not asked:
-        keep(SolvedWorlds(counterfactual, rule, replace(known, lower=-math.inf, termination=Termination.INTERRUPTED, proof=())))
+        keep(SolvedWorlds(counterfactual, rule, replace(fallback, lower=-math.inf, termination=Termination.INTERRUPTED, proof=())))
         if watch:
-            watch = _no_worse(watch, known.upper)
+            watch = _no_worse(watch, fallback.upper)
             watch(Progress(0.0, KNOWN, math.inf, -math.inf))
     searching = replace(search_options(request, say, interrupted, watch), patience=math.inf if asked and patient else PATIENCE_S)
     try:
-        plan, stages, searched = _search(formulation, request, counterfactual, decisions, earlier, use, searching, proof)
+        plan, stages, searched = _search(formulation, request, counterfactual, here, earlier, use, searching, known)
     except Abandoned as end:
         if asked:
             raise
-        proven = min(end.lower, known.upper)
-        plan = replace(known, lower=proven, termination=Termination.INTERRUPTED, log=end.log, proof=end.proof)
+        proven = min(end.lower, fallback.upper)
+        plan = replace(fallback, lower=proven, termination=Termination.INTERRUPTED, log=end.log, proof=end.proof)
         stages, searched = (), None
     # the plan is never worse than what is known without it, where that keeps what is asked for
-    for known in () if asked else (rule, counterfactual):
-        if known.upper <= plan.upper:
-            plan = _proven(known, plan)
+    if not asked and fallback.upper <= plan.upper:
+        plan = _proven(fallback, plan)
     # one that builds nothing is the counterfactual, not the same flows to within the slack of the floor
     if _same(plan.decisions, counterfactual.decisions):
         plan = _proven(counterfactual, plan)
@@ -229,19 +245,18 @@ def _search(
     earlier: Decisions | None,
     use: Use,
     how: SolveOptions,
-    proof: Sequence[Prices],
+    known: Known,
 ) -> tuple[Solution, tuple[Stage, ...], Searched]:
     """The plan; where goals are asked for in stages, what each stage found; where it was found. Raises InputError naming what clashes."""
     problem, starts = formulation.problem, np.ones(len(formulation.problem.options.start_option), bool)
     if earlier is not None and use == "keep":
         problem, starts = keeping(problem, earlier)
-    known = [rule] if earlier is None else [earlier, rule]
-    candidates = [lower(one, starts) for one in known]
+    candidates = [lower(one, starts) for one in ([rule] if earlier is None else [earlier, rule])]
     problem_of: dict[int, Problem] = {}
 
     def found(problem: Problem, before: Sequence[Solution]) -> Solution:
         flows = [counterfactual.flows, *(one.flows for one in before)]
-        solution = solve(problem, how, known_flows=flows, candidates=[*(one.decisions for one in before), *candidates], proof=proof)
+        solution = solve(problem, how, known_flows=flows, candidates=[*(one.decisions for one in before), *candidates], known=known)
         problem_of[id(solution)] = problem
         return solution
 
@@ -270,11 +285,11 @@ def _unasked(problem: Problem) -> Problem:
     return replace(problem, pins=None, crews=None, shares=None)
 
 
-def _held(formulation: Formulation, counterfactual: Solution, decisions: Decisions, how: SolveOptions) -> Solution:
+def _held(formulation: Formulation, counterfactual: Solution, decisions: Decisions, how: SolveOptions, known: Known = NOTHING) -> Solution:
     """The cost of given options, or the counterfactual itself when they are its own."""
-    if _same(decisions, counterfactual.decisions):
-        return counterfactual
-    return solve(_unasked(formulation.problem), how, known_flows=[counterfactual.flows], fixed=decisions)
+    if _same(decisions, no_decisions(formulation.problem)):
+        return replace(counterfactual, decisions=decisions)
+    return solve(_unasked(formulation.problem), how, known_flows=[counterfactual.flows], fixed=decisions, known=known)
 
 
 def _same(first: Decisions, second: Decisions) -> bool:

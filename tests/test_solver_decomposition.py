@@ -12,6 +12,7 @@ from solver_cases import FEATURES, MEDIUM, random_problem
 from solver_oracle import breaches
 
 from solver.decomposition.master import no_decisions
+from solver.known import Known
 from solver.problem import Problem
 from solver.result import Decisions, Flows, Progress, Solution, Termination
 from solver.rules import cheapest_first
@@ -102,7 +103,7 @@ def test_known_prices_bound_a_changed_problem_at_once(seed: int) -> None:
     changed, keep = forbidding(problem, problem.options.start_option[first.decisions.start > 0][-1:])
     optimum = solve(changed, SolveOptions(gap=1e-5, seconds=120.0, threads=1, direct_arcs=10**7))
     known = lower(first.decisions, keep)
-    again = solve(changed, DECOMPOSED, known_flows=[without_options(seed)], candidates=[known], proof=first.proof)
+    again = solve(changed, DECOMPOSED, known_flows=[without_options(seed)], candidates=[known], known=Known(first.proof))
     assert again.log[0].phase == "prices"
     assert first.log[0].lower < again.log[0].lower <= optimum.upper * (1 + 1e-6)
     assert again.lower <= optimum.upper * (1 + 1e-6)

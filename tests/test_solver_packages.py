@@ -20,6 +20,7 @@ from solver.decomposition.parts import Charges, Part
 from solver.decomposition.standing import Ground
 from solver.decomposition.tasks import Task, run_here, solve_task
 from solver.formulation import MONEY, build_core
+from solver.known import Known
 from solver.pricing import Prices, no_prices
 from solver.problem import Problem
 from solver.result import Termination
@@ -142,7 +143,7 @@ def test_prices_of_a_stricter_problem_still_prove_a_bound(part: str) -> None:
     optimum = solve(milder, EXACT)
     known = solve(replace(milder, pins=None), EXACT, fixed=no_decisions(problem))
     how = SolveOptions(gap=0.01, seconds=20, threads=1, direct_arcs=0)
-    found = solve(milder, how, known_flows=[known.flows], proof=[Prices(**high)])
+    found = solve(milder, how, known_flows=[known.flows], known=Known((Prices(**high),)))
     assert found.log[0].phase == "prices"
     assert np.isfinite(found.log[0].lower)
     assert all(line.lower <= optimum.upper * (1 + 1e-6) for line in found.log)

@@ -337,10 +337,12 @@ def converge(
     out_of_time: Callable[[], float],
     begin: tuple[Dual, float] | None = None,
     smoothing: float = 0.6,
+    wanted: float = np.inf,
 ) -> Converged:
     """Generate columns until the programme's value and the bound agree to ``tolerance`` (share), or time runs out.
 
-    ``begin``: known prices and the sum of the blocks' values at them.
+    ``begin``: known prices and the sum of the blocks' values at them. Above a ``wanted`` value (in millions) they have to agree to a
+    tenth of the tolerance.
 
     The programme is solved at least once, whatever the time. RuntimeError when it has no solution.
     """
@@ -372,5 +374,6 @@ def converge(
                 break
         assert best is not None
         last = Converged(solved.x, solved.objective, lower, best, best_value, solved.row_dual)
-        if not added or solved.objective - lower <= tolerance * abs(solved.objective) or out_of_time() <= 0:
+        apart = (tolerance if solved.objective <= wanted else 0.1 * tolerance) * abs(solved.objective)
+        if not added or solved.objective - lower <= apart or out_of_time() <= 0:
             return last

@@ -8,7 +8,8 @@
     flows     converge with the best candidate's options held: its true cost and its flows
 
 Options and cost alternate until the candidate repeats or plan and bound meet. Bound and plan are of
-the same problem: every price evaluation runs through all arcs within reach.
+the same problem: every price evaluation runs through all arcs within reach. With known prices there
+are cuts from the start, and options are sought near those of an earlier plan first.
 """
 
 from __future__ import annotations
@@ -26,19 +27,22 @@ from solver.decomposition.ascent import Ascent, ascend, in_range
 from solver.decomposition.blocks import make_blocks
 from solver.decomposition.master import Converged, Dual, Master, converge, no_decisions
 from solver.formulation import MONEY, beside_flows, build_core
+from solver.known import NOTHING, Known
 from solver.linear_model import ModelArrays
 from solver.pricing import Blocks, Prices, differing_blocks, no_prices, respond
-from solver.problem import Floats, Problem
+from solver.problem import Floats, Ints, Problem
 from solver.result import Abandoned, Decisions, Flows, Progress, Solution, Termination
 
 FEWEST_BLOCKS, MOST_BLOCKS = 1_000, 8_000
-FIRST_STEPS, NEXT_STEPS = 400, 150
+FIRST_STEPS, NEXT_STEPS, NEAR_STEPS = 400, 150, 60
 LARGE_STEP, SMALL_STEP = 0.6, 0.2
 """First step of an ascent from nothing, and of one that begins near its goal."""
+NEAR = 6
+"""Starts in which options near an earlier plan's may differ from them: there cuts are strong, and a good change is found at once."""
 MOST_CANDIDATES, MOST_STALLED = 30, 3
 """Candidates tried in all, and in a row without gain."""
-FLOWS_SHARE = 0.1
-"""Part of the gap kept for what the flows of a candidate cost above its estimate."""
+FLOWS_SHARE, NEAR_SHARE = 0.1, 0.06
+"""Part of the gap kept for what the flows of a candidate cost above its estimate; with flows of an earlier plan they are found better."""
 VERTEX_SECONDS = 20.0
 
 
@@ -79,9 +83,9 @@ class Search:
         """Seconds left, 0 once interrupted."""
         return 0.0 if self.budget.interrupted() else max(0.0, self.budget.seconds - (time.monotonic() - self.began))
 
-    def near_enough(self) -> bool:
-        """Whether the best candidate is within the gap, with room for its flows."""
-        return self.upper - self.lower <= (1 - FLOWS_SHARE) * self.budget.gap * abs(self.upper)
+    def near_enough(self, room: float = FLOWS_SHARE) -> bool:
+        """Whether the best candidate is within the gap, with room for its flows (a share of the gap)."""
+        return self.upper - self.lower <= (1 - room) * self.budget.gap * abs(self.upper)
 
     def note(self, phase: str) -> None:
         """Log and report where the search stands."""
@@ -92,12 +96,13 @@ class Search:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """Options with the prices at which their cost was estimated (in millions, from below)."""
+    """Options with the prices at which their cost was estimated (in millions, from below), or their known solution."""
 
     decisions: Decisions
     estimate: float
-    ascent: Ascent
-    dual: Dual
+    ascent: Ascent | None = None
+    dual: Dual | None = None
+    solution: Solution | None = None
 
 
 def decompose(
@@ -107,13 +112,13 @@ def decompose(
     known_flows: Sequence[Flows] = (),
     candidates: Sequence[Decisions] = (),
     fixed: Decisions | None = None,
-    proof: Sequence[Prices] = (),
+    known: Known = NOTHING,
 ) -> Solution:
     """Solve by decomposition.
 
     ``known_flows``: flows that are feasible whatever is built, needed when the displacement limit has a
-    floor. ``candidates``: options of known plans, tried first. ``fixed`` holds all options. ``proof``: prices of an
-    earlier bound, which prove cuts here as well. Raises Abandoned.
+    floor. ``candidates``: options of known plans, tried first. ``fixed`` holds all options. ``known``: what an earlier run left:
+    its prices prove cuts here as well. Raises Abandoned.
     """
     blocks = make_blocks(problem, _block_count(problem))
     limits = Limits(budget.gap, budget.seconds, budget.threads, budget.seed, budget.interrupted, budget.patience)
@@ -123,10 +128,9 @@ def decompose(
     free: Prices | None = None
     if fixed is not None:
         best = _priced(search, fixed, None)
-    elif recalled := _recalled(search, proof):
+    elif _recalled(search, known):
         free = search.proof[0]
-        favoured = [] if recalled.x is None else [decisions_of(search.master, recalled.x)]
-        best = _best_candidate(search, search.proof[-1], [*candidates, *favoured], first_enough=True)
+        best = _candidate_near(search, free, candidates, known)
     else:
         found = ascend(problem, blocks, steps=FIRST_STEPS, first_step=LARGE_STEP, stop=search.budget.interrupted)
         dual = search.master.core_dual(found.prices)
@@ -136,36 +140,40 @@ def decompose(
         free = found.prices
         best = _best_candidate(search, free, [no_decisions(problem), *candidates])
         best = _priced(search, best.decisions, None)
-    try:
-        solution, converged = _flows(search, best, known_flows)
-    except Abandoned as end:
-        raise Abandoned(search.lower / MONEY, tuple(search.log), tuple(search.proof)) from end
-    if fixed is not None:
-        search.lower = converged.lower
+    if best.solution is not None:
+        solution = best.solution
+    else:
+        try:
+            solution, converged = _flows(search, best, known_flows, known.flows(problem))
+        except Abandoned as end:
+            raise Abandoned(search.lower / MONEY, tuple(search.log), tuple(search.proof)) from end
+        if fixed is not None:
+            search.lower = converged.lower
     search.upper = solution.upper * MONEY
     search.note("flows")
     return finished(search, replace(solution, prices=free))
 
 
-def _recalled(search: Search, proof: Sequence[Prices]) -> ModelSolution | None:
-    """The options that cuts at known prices favour in this problem, and what the cuts prove; None when no prices are of its size."""
+def _recalled(search: Search, known: Known) -> bool:
+    """Cuts at known prices, and the bound if it holds here too; False when no prices are of this problem's size."""
     problem = search.problem
     blank = no_prices(problem)
-    known = [
+    fitting = [
         in_range(problem, prices)
-        for prices in proof
+        for prices in known.proof
         if all(np.shape(mine) == np.shape(their) for mine, their in zip(vars(blank).values(), vars(prices).values(), strict=True))
     ]
-    for prices in known:
+    if not fitting:
+        return False
+    for prices in fitting:
         value = float(respond(problem, search.blocks, prices).value.sum()) * MONEY
         search.master.cuts.append(search.master.cut(prices, value))
         search.proof.append(prices)
-    if not known:
-        return None
-    favoured = options_with_cuts(search)
-    search.lower = favoured.bound
+    search.lower = known.lower(problem) * MONEY
+    if search.lower == -np.inf:
+        search.lower = options_with_cuts(search).bound
     search.note("prices")
-    return favoured
+    return True
 
 
 def _block_count(problem: Problem) -> int:
@@ -173,9 +181,45 @@ def _block_count(problem: Problem) -> int:
     return int(np.clip(problem.pools.capacity.size // 2, FEWEST_BLOCKS, MOST_BLOCKS))
 
 
-def _best_candidate(search: Search, prices: Prices, candidates: Sequence[Decisions], *, first_enough: bool = False) -> _Candidate:
-    """Candidates, then options that the cuts favour; ``first_enough`` ends with the first that is near enough, be it a known one."""
+def _candidate_near(search: Search, prices: Prices, candidates: Sequence[Decisions], known: Known) -> _Candidate:
+    """A known candidate if it is near enough, else options near the first one or near the best since, else as from nothing."""
     best: _Candidate | None = None
+    for decisions in candidates:
+        solution = known.solution(search.problem, decisions, search.budget.gap)
+        if solution is None or solution.upper * MONEY >= search.upper or not search.master.allows(decisions):
+            continue
+        best = _Candidate(decisions, solution.upper * MONEY, solution=solution)
+        search.upper = best.estimate
+    if best is not None and search.near_enough(room=0.0):
+        return best
+    near = best.decisions if best is not None else next(iter(candidates), None)
+    for number in range(2 * MOST_STALLED if near is not None else 0):
+        # what is asked for may cost more than the earlier bound knew, and ask for other options than those near
+        far = number == 1
+        options = options_with_cuts(search, None if far else near)
+        search.lower = max(search.lower, options.bound if far else -np.inf)
+        if options.x is None or search.left() < 0.4 * search.budget.seconds:
+            break
+        if far and search.near_enough(NEAR_SHARE):
+            break
+        tried = _priced(search, decisions_of(search.master, options.x), prices, NEAR_STEPS)
+        surely = FLOWS_SHARE * search.budget.gap * search.upper if best is not None and best.solution is not None else 0.0
+        stalled = best is not None and tried.estimate + surely >= best.estimate
+        if best is None or not stalled:
+            best, near = tried, tried.decisions
+        search.upper = best.estimate
+        search.note("near")
+        if search.near_enough(NEAR_SHARE):
+            break
+        if stalled and not far:
+            break
+    if best is not None and search.near_enough(room=0.0):
+        return best
+    return _best_candidate(search, prices, candidates, best)
+
+
+def _best_candidate(search: Search, prices: Prices, candidates: Sequence[Decisions], best: _Candidate | None = None) -> _Candidate:
+    """Candidates, then options that the cuts favour; ``best`` is known already."""
     seen: set[bytes] = set()
     stalled = 0
     waiting = [known for known in candidates if search.master.allows(known)]
@@ -200,7 +244,7 @@ def _best_candidate(search: Search, prices: Prices, candidates: Sequence[Decisio
         stalled = 0 if search.upper - best.estimate > 0.02 * search.budget.gap * abs(best.estimate) else stalled + 1
         search.upper = best.estimate
         search.note("options")
-        if number < len(waiting) and not (first_enough and search.near_enough()):
+        if number < len(waiting):
             stalled = 0
         elif search.near_enough() or stalled >= MOST_STALLED or search.left() < 0.4 * search.budget.seconds:
             break
@@ -209,12 +253,12 @@ def _best_candidate(search: Search, prices: Prices, candidates: Sequence[Decisio
     return best
 
 
-def _priced(search: Search, decisions: Decisions, prices: Prices | None) -> _Candidate:
-    """Estimate the cost of held options and add the cut that the prices prove."""
+def _priced(search: Search, decisions: Decisions, prices: Prices | None, steps: int = NEXT_STEPS) -> _Candidate:
+    """Estimate the cost of held options and add the cut that the prices prove. Without known prices it takes the most steps."""
     ascent = ascend(
         search.problem,
         search.blocks,
-        steps=FIRST_STEPS if prices is None else NEXT_STEPS,
+        steps=FIRST_STEPS if prices is None else steps,
         fixed=decisions,
         begin=prices,
         first_step=LARGE_STEP if prices is None else SMALL_STEP,
@@ -235,8 +279,8 @@ def _add_cut(search: Search, ascent: Ascent) -> None:
     search.proof.append(ascent.prices)
 
 
-def options_with_cuts(search: Search) -> ModelSolution:
-    """The core with all cuts: minimise the largest of the cuts over the options and what belongs to them."""
+def options_with_cuts(search: Search, near: Decisions | None = None) -> ModelSolution:
+    """The core with all cuts: minimise the largest of the cuts over the options and what belongs to them; ``near`` others, if given."""
     master, arrays = search.master, search.master.arrays
     kept = master.core_rows()
     count, cuts = len(arrays.cost), len(master.cuts)
@@ -253,10 +297,24 @@ def options_with_cuts(search: Search) -> ModelSolution:
         matrix=matrix,
         offset=0.0,
     )
+    if near is not None:
+        model = _near(model, master.core.start, near)
     budget = search.budget
     seconds = min(search.left(), max(2.0, 0.1 * budget.seconds))
     limits = Limits(gap=0.3 * budget.gap, seconds=seconds, threads=budget.threads, seed=budget.seed, interrupted=budget.interrupted)
     return HighsBackend().solve(model, limits)
+
+
+def _near(model: ModelArrays, start: Ints, decisions: Decisions) -> ModelArrays:
+    """The model with at most ``NEAR`` starts other than these decisions'."""
+    made = decisions.start > 0
+    row = sparse.csc_matrix((np.where(made, -1.0, 1.0), (np.zeros(len(start), np.int64), start)), shape=(1, len(model.cost)))
+    return replace(
+        model,
+        row_lower=np.append(model.row_lower, -np.inf),
+        row_upper=np.append(model.row_upper, NEAR - made.sum()),
+        matrix=sparse.csc_matrix(sparse.vstack([model.matrix, row])),
+    )
 
 
 def decisions_of(master: Master, x: Floats) -> Decisions:
@@ -276,11 +334,13 @@ def _add_distinct(master: Master, ascent: Ascent) -> None:
         master.add(response, new)
 
 
-def _flows(search: Search, best: _Candidate, known_flows: Sequence[Flows]) -> tuple[Solution, Converged]:
-    """The candidate's flows at their true cost."""
+def _flows(search: Search, best: _Candidate, known_flows: Sequence[Flows], others: Sequence[Flows]) -> tuple[Solution, Converged]:
+    """The candidate's flows at their true cost; ``others`` are flows of other options, of which most blocks' parts do here too."""
     master = search.master
+    assert best.ascent is not None
+    assert best.dual is not None
     master.fix(best.decisions)
-    for known in known_flows:
+    for known in (*known_flows, *others):
         master.add_flows(known)
     if not known_flows:
         master.add(master.nowhere())
@@ -290,6 +350,7 @@ def _flows(search: Search, best: _Candidate, known_flows: Sequence[Flows]) -> tu
         tolerance=0.2 * search.budget.gap,
         out_of_time=search.left,
         begin=(best.dual, _value(best.ascent)),
+        wanted=search.lower / (1 - search.budget.gap) if 0 < search.lower < np.inf and search.budget.gap < 1 else np.inf,
     )
     # a vertex mixes few responses, so that most cells go to one pool
     vertex = None if search.budget.interrupted() else master.lp.vertex(VERTEX_SECONDS)

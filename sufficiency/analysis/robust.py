@@ -19,13 +19,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from solver.decomposition.master import no_decisions
+from solver.known import NOTHING, Known, known_of
 from solver.problem import Problem
 from solver.result import Decisions, Flows, Solution
 from solver.rules import cheapest_first
 from solver.solve import SolveOptions, solve
 from solver.worlds import stack, unstack
 from sufficiency.case import Case
-from sufficiency.formulate import Formulation, formulate, with_floor
+from sufficiency.earlier import moved
+from sufficiency.formulate import Formulation, formulate, with_floor, without_floor
 from sufficiency.request import PlanRequest
 from sufficiency.tables.problems import InputError, InputProblem
 from sufficiency.workflow import Say, search_options
@@ -55,6 +57,8 @@ class Future:
     """Its own best plan."""
     shared: Solution
     """The shared projects in it, at their true cost."""
+    known: Known = NOTHING
+    """What it is planned alone again with."""
 
     @property
     def regret(self) -> float:
@@ -75,6 +79,12 @@ class Robust:
     """No set of projects has a lower value."""
     decisions: Decisions
     futures: Mapping[str, Future]
+    known: Known = NOTHING
+    """What projects are shared again with."""
+
+    def decisions_in(self, problem: Problem) -> Decisions:
+        """The shared projects in a problem of another request."""
+        return moved(self.decisions, next(iter(self.futures.values())).formulation.problem, problem)
 
     def projects(self) -> pd.DataFrame:
         """Every project that is shared or chosen alone somewhere: places, start and the share of futures in which it is chosen."""
@@ -105,29 +115,48 @@ def plan_robust(
     tail: float = 0.2,
     progress: Say | None = None,
     interrupted: Callable[[], bool] = lambda: False,
+    base: Robust | None = None,
 ) -> Robust:
-    """Plan for scenarios with their probabilities. Raises InputError when they are no probabilities or no scenarios of the case."""
+    """Plan for scenarios with their probabilities; ``base``: an earlier answer of the same scenarios to begin from.
+
+    Raises InputError when they are no probabilities or no scenarios of the case.
+    """
     say = progress or (lambda _: None)
     _check(case, scenarios)
     case = request.applied_to(case)
     how = search_options(request, say, interrupted)
-    prepared = {name: _prepared(case, name, replace(how, gap=min(how.gap, 0.002)), say) for name in scenarios}
+    before = base.futures if base is not None and base.futures.keys() == scenarios.keys() else {}
+    known = {name: before[name].known if before else NOTHING for name in scenarios}
+    prepared = {name: _prepared(case, name, replace(how, gap=min(how.gap, 0.002)), say, known[name]) for name in scenarios}
     problems = {name: formulation.problem for name, (formulation, _) in prepared.items()}
     counterfactuals = {name: known for name, (_, known) in prepared.items()}
     rule = cheapest_first(next(iter(problems.values())))
     alone = {}
     for name, problem in problems.items():
         say(f"Best plan for {name} alone")
-        alone[name] = solve(problem, how, known_flows=[counterfactuals[name].flows], candidates=[rule])
+        earlier = [moved(before[name].alone.decisions, before[name].formulation.problem, problem)] if before else []
+        alone[name] = solve(problem, how, known_flows=[counterfactuals[name].flows], candidates=[*earlier, rule], known=known[name])
     probability = np.array([scenarios[name] for name in problems])
-    search = _Search(problems, counterfactuals, how, [rule, *(one.decisions for one in alone.values())])
+    shared = [base.decisions_in(next(iter(problems.values())))] if base is not None and before else []
+    candidates = [*shared, rule, *(one.decisions for one in alone.values())]
+    search = _Search(problems, counterfactuals, how, candidates, base.known if base is not None and before else NOTHING)
     target = np.array([one.lower if risk is Risk.REGRET else 0.0 for one in alone.values()])
     value, bound, decisions, parts = _least_risk(search, probability, risk, tail, target, say)
-    futures = {
-        name: Future(scenarios[name], formulation, counterfactuals[name], alone[name], parts[name])
-        for name, (formulation, _) in prepared.items()
-    }
-    return Robust(risk, tail, value, bound, decisions, futures)
+    futures = {}
+    for name, (formulation, counterfactual) in prepared.items():
+        left = _known(formulation, counterfactual, alone[name])
+        futures[name] = Future(scenarios[name], formulation, counterfactual, alone[name], parts[name], left)
+    return Robust(risk, tail, value, bound, decisions, futures, search.known)
+
+
+def _known(formulation: Formulation, counterfactual: Solution, alone: Solution) -> Known:
+    problem = formulation.problem
+    held = [(without_floor(_unasked(problem)), counterfactual), (problem, alone)]
+    return known_of(problem, alone.lower, alone.proof, held)
+
+
+def _unasked(problem: Problem) -> Problem:
+    return replace(problem, pins=None, crews=None, shares=None)
 
 
 def _check(case: Case, scenarios: Mapping[str, float]) -> None:
@@ -145,15 +174,15 @@ def _check(case: Case, scenarios: Mapping[str, float]) -> None:
         raise InputError(problems)
 
 
-def _prepared(case: Case, scenario: str, how: SolveOptions, say: Say) -> tuple[Formulation, Solution]:
+def _prepared(case: Case, scenario: str, how: SolveOptions, say: Say, known: Known) -> tuple[Formulation, Solution]:
     say(f"Counterfactual of {scenario}")
     formulation = formulate(case, scenario)
-    free = replace(formulation.problem, pins=None, crews=None, shares=None)
-    counterfactual = solve(free, how, fixed=no_decisions(free))
+    free = _unasked(formulation.problem)
+    counterfactual = solve(free, how, fixed=no_decisions(free), known=known)
     return with_floor(formulation, counterfactual.flows), counterfactual
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Search:
     """What every weighting of the futures is solved with."""
 
@@ -161,12 +190,14 @@ class _Search:
     counterfactuals: Mapping[str, Solution]
     how: SolveOptions
     candidates: list[Decisions]
+    known: Known
 
     def weighted(self, weight: Floats) -> tuple[Solution, dict[str, Solution]]:
         """Least mean cost at these weights, and the solution in each future."""
         stacked = stack(self.problems, list(weight))
-        solution = solve(stacked, self.how, known_flows=[self._known_flows()], candidates=self.candidates)
+        solution = solve(stacked, self.how, known_flows=[self._known_flows()], candidates=self.candidates, known=self.known)
         self.candidates.insert(0, solution.decisions)
+        self.known = known_of(stacked, solution.lower, solution.proof, [(stacked, solution)])
         return solution, unstack(stacked, self.problems, solution)
 
     def _known_flows(self) -> Flows:

@@ -6,6 +6,7 @@ Every array is built by joining ids; docs/formulation.md says what each means.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -33,7 +34,16 @@ from sufficiency.formulate.options import (
 )
 from sufficiency.formulate.places import STATE_KINDS, UNLOCATED, accepts_of, crowd_of, held_by_base, places_of, pool_arrays, pools_of
 
-__all__ = ["STATE_KINDS", "UNLOCATED", "Formulation", "base_yearly_costs", "formulate", "outside_optimisation", "with_floor"]
+__all__ = [
+    "STATE_KINDS",
+    "UNLOCATED",
+    "Formulation",
+    "base_yearly_costs",
+    "formulate",
+    "outside_optimisation",
+    "with_floor",
+    "without_floor",
+]
 
 Floats = NDArray[np.float64]
 
@@ -62,13 +72,21 @@ class Formulation:
     """Rows of ``demand.base`` with pool (row), minutes, km, sharing (factor of the cost curve)"""
     problem: Problem
 
+    @cached_property
+    def unpinned(self) -> Formulation:
+        """The same without pins, of which the rule knows nothing."""
+        if self.case.pins.empty:
+            return self
+        free = formulate(replace(self.case, pins=self.case.pins.head(0)), self.scenario)
+        return replace(free, problem=replace(free.problem, displacement=self.problem.displacement))
+
 
 def formulate(case: Case, scenario: str = "central") -> Formulation:
     """The case as arrays, without a displacement floor (see ``with_floor``). Raises InputError."""
     money = appraisal(case)
     demand = demand_classes(case, scenario)
     projects = buildable(case, money)
-    starts = starts_of(case, projects, money)
+    starts = starts_of(case, projects)
     pools = pools_of(case, projects)
     travel = travel_with_sharing(case)
     base = base_journeys(case, demand, pools, travel)
@@ -118,3 +136,8 @@ def with_floor(formulation: Formulation, flows: Flows) -> Formulation:
     # a hair of slack: the flows themselves are known to a millionth of a pupil
     floor = np.maximum(0.0, floor * (1 - 1e-7) - 1e-6)
     return replace(formulation, problem=replace(problem, displacement=replace(problem.displacement, floor=floor)))
+
+
+def without_floor(problem: Problem) -> Problem:
+    """The problem as it was before ``with_floor``."""
+    return replace(problem, displacement=replace(problem.displacement, floor=np.zeros_like(problem.displacement.floor)))

@@ -13,7 +13,7 @@ from solver.requirements import Crews, Grants, Pins, Viability
 from sufficiency.case import Case
 from sufficiency.demand_classes import DemandClasses
 from sufficiency.finance import Appraisal, capital_uplift, net_capital, spending_profile
-from sufficiency.requests.pins import Limits, limits_of
+from sufficiency.requests.pins import Limits, limits_of, possible_starts
 from sufficiency.terms import PROJECT_KINDS, split_codes, start_of
 
 Floats = NDArray[np.float64]
@@ -23,31 +23,27 @@ Ints = NDArray[np.int64]
 def buildable(case: Case, money: Appraisal) -> pd.DataFrame:
     """Projects that can open within the horizon: not forbidden, nor waiting for one that is, nor bundled with one.
 
-    ``prerequisite`` names the parent project of a satellite where it names nothing else.
+    ``prerequisite`` names the parent project of a satellite where it names nothing else. Pins take away starts, no projects: a changed
+    pin leaves pools and options as they are, so that what is known of an earlier plan still fits.
     """
-    limits = limits_of(case.pins)
-    barred = {project for project, held in limits.items() if held.barred}
-    projects = case.projects[(case.projects["decision"] != "forbidden") & ~case.projects["project_id"].isin(barred)]
+    projects = case.projects[case.projects["decision"] != "forbidden"]
     parent = projects["parent"].where(projects["parent"].isin(case.projects["project_id"]))
     projects = projects.assign(prerequisite=projects["prerequisite"].fillna(parent))
     last = start_of(case.academic_years[-1])
     earliest = projects["earliest_start"].map(start_of).astype("int64")  # of no project at all, too
     opens = earliest.clip(lower=money.first_year) + projects["lead_time_years"]
-    late = [held.first_start + lead > last or held.first_opening > last for held, lead in _with_limits(projects, limits)]
-    projects = projects[((opens <= last) & ~np.array(late, bool)) | (projects["decision"] == "committed")]
+    return _whole(case, projects[(opens <= last) | (projects["decision"] == "committed")]).reset_index(drop=True)
+
+
+def _whole(case: Case, projects: pd.DataFrame) -> pd.DataFrame:
+    """The projects that neither wait for one that is not among them nor are bundled with one."""
     size = case.projects["bundle"].value_counts()
     while True:
         waits = projects["prerequisite"].notna() & ~projects["prerequisite"].isin(projects["project_id"])
         broken = projects["bundle"].map(size) > projects["bundle"].map(projects["bundle"].value_counts())
         if not (waits | broken).any():
-            return projects.reset_index(drop=True)
+            return projects
         projects = projects[~waits & ~broken]
-
-
-def _with_limits(projects: pd.DataFrame, limits: dict[str, Limits]) -> list[tuple[Limits, int]]:
-    none = Limits()
-    ids, leads = projects["project_id"], projects["lead_time_years"]
-    return [(limits.get(project, none), int(lead)) for project, lead in zip(ids, leads, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -65,23 +61,22 @@ class Starts:
     """(J,) start of a committed project, or -1"""
 
 
-def starts_of(case: Case, projects: pd.DataFrame, money: Appraisal) -> Starts:
-    """Starts that lead times, earliest starts, commitments and pins allow."""
+def starts_of(case: Case, projects: pd.DataFrame) -> Starts:
+    """Starts that lead times, earliest starts, commitments and pins allow: none for a project that a pinned-out one holds back."""
     first, last = start_of(case.academic_years[0]), start_of(case.academic_years[-1])
-    limits = limits_of(case.pins)
-    rows: list[tuple[int, int, int]] = []
     committed = np.full(len(projects), -1, np.int64)
+    limits = limits_of(case.pins)
+    years = [possible_starts(case, project, limits.get(str(project["project_id"]), Limits())) for project in projects.to_dict("records")]
+    there = (projects["decision"] == "committed").to_numpy() | np.array([bool(each) for each in years], bool)
+    able = _whole(case, projects[there]).index
+    rows: list[tuple[int, int, int]] = []
     for j, project in enumerate(projects.to_dict("records")):
         lead = int(project["lead_time_years"])
-        if project["decision"] == "committed":
-            year = start_of(project["committed_start"])
-            if year + lead <= last:
-                committed[j] = len(rows)
-                rows.append((j, year, year + lead - first))
-            continue
-        held = limits.get(project["project_id"], Limits())
-        years = range(max(start_of(project["earliest_start"]), money.first_year), last - lead + 1)
-        rows += [(j, year, year + lead - first) for year in years if held.allows(year, year + lead)]
+        if project["decision"] != "committed":
+            rows += [(j, year, year + lead - first) for year in years[j] if j in able]
+        elif (year := start_of(project["committed_start"])) + lead <= last:
+            committed[j] = len(rows)
+            rows.append((j, year, year + lead - first))
     table = np.array(rows, np.int64).reshape(-1, 3)
     return Starts(table[:, 0], table[:, 1], np.maximum(table[:, 2], 0), table[:, 2], committed)
 

@@ -5,7 +5,7 @@ projects.csv ... costs.csv                    the result tables, each with CSVW 
 counterfactual/, rule/                        the same tables with committed projects only, and by the rule of thumb
 plan.gpkg                                     layers for QGIS
 map.html                                      the map, in one file that needs no network
-proof.npz                                     prices from which the bound follows (exact plans only): a change is planned sooner
+known.npz                                     what a changed request is planned sooner with (exact plans only)
 exact/                                        protected cases, where asked for: the plan with every figure, for the store alone
 
 All but exact/ shows what may be shown under the case's profile (docs/disclosure.md).
@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sufficiency.case import Case
 from sufficiency.disclosure import Shown, shown_by_variant, shown_case, shown_plan
 from sufficiency.outputs.csvw import read_plan_table, write_table
 from sufficiency.outputs.geopackage import write_geopackage
+from sufficiency.outputs.known import read_known, write_known
 from sufficiency.outputs.map_page import PageNotBuiltError, write_map
 from sufficiency.plan import Plan, PlanTables
 from sufficiency.tables.plan_schemas import PLAN_SCHEMAS
@@ -41,7 +41,7 @@ MOST_ROWS: Final = 2_000_000
 SUBFOLDERS: Final = {"plan": ".", "counterfactual": "counterfactual", "rule": "rule"}
 
 
-PROOF: Final = "proof.npz"
+KNOWN: Final = "known.npz"
 EXACT: Final = "exact"
 EXACT_README: Final = """This folder holds a plan with all its figures. They rest on records of persons and name small groups of children.
 
@@ -110,9 +110,8 @@ def read_exact_plan(folder: Path) -> Plan:
 
 def _write_tables(plan: Plan, case: Case, folder: Path, *, exact: bool) -> None:
     (folder / "plan.json").write_text(json.dumps(_plain(plan.summary), indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
-    if plan.proof:
-        arrays = {f"{number}/{name}": array for number, prices in enumerate(plan.proof) for name, array in prices.items()}
-        np.savez_compressed(folder / PROOF, allow_pickle=False, **arrays)
+    if plan.known.bound is not None:
+        write_known(plan.known, folder / KNOWN)
     for variant, subfolder in SUBFOLDERS.items():
         (folder / subfolder).mkdir(exist_ok=True)
         for name in PLAN_SCHEMAS:
@@ -133,19 +132,7 @@ def read_plan(folder: Path) -> Plan:
         variant: PlanTables(**{name: read_plan_table(name, folder / subfolder) for name in PLAN_SCHEMAS})
         for variant, subfolder in SUBFOLDERS.items()
     }
-    return Plan(summary=summary, **tables, proof=_read_proof(folder / PROOF))
-
-
-def _read_proof(path: Path) -> tuple[dict[str, NDArray[np.float64]], ...]:
-    """Prices of the bound; none when the plan keeps none."""
-    if not path.is_file():
-        return ()
-    found: dict[int, dict[str, NDArray[np.float64]]] = {}
-    with np.load(path, allow_pickle=False) as arrays:
-        for key in arrays.files:
-            number, name = key.split("/")
-            found.setdefault(int(number), {})[name] = arrays[key]
-    return tuple(found[number] for number in sorted(found))
+    return Plan(summary=summary, **tables, known=read_known(folder / KNOWN))
 
 
 def _write_map_if_built(plan: Plan, case: Case, path: Path, shown: dict[str, Shown]) -> PageNotBuiltError | None:
