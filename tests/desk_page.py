@@ -111,5 +111,5 @@ def send(address: str, path: str, body: dict[str, Any] | None = None) -> Any:
     """The service's answer to a GET, or to a POST of the body."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(f"{address}/v1/{path}", data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=WAIT_MS / 1000) as answer:
         return json.load(answer)

@@ -16,7 +16,8 @@ export function gapChart(steps: Step[]): HTMLElement {
   const box = document.createElement("figure");
   box.className = "desk-figure";
   const known = steps.filter(({ incumbent, bound }) => incumbent !== null || bound !== null);
-  if (known.length < 2) return box;
+  const span = known.length ? known.at(-1)!.seconds - known[0].seconds : 0;
+  if (span <= 0) return box;
   const values = known.flatMap(({ incumbent, bound }) => [incumbent, bound]).filter((value): value is number => value !== null);
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const scale = axes(SIZE, [known[0].seconds, known.at(-1)!.seconds], [low - 0.1 * (high - low), high + 0.1 * (high - low)]);
@@ -27,11 +28,11 @@ export function gapChart(steps: Step[]): HTMLElement {
     svg(
       SIZE,
       "Cost of the best plan so far, solid, and the least possible cost, dashed, over time",
-      ...scale.frame((seconds) => `${seconds.toFixed(0)} s`, pounds),
+      ...scale.frame((seconds) => `${seconds.toFixed(span < 10 ? 1 : 0)} s`, pounds),
       line(incumbents, "best"),
       line(bounds, "bound"),
       ...(incumbents.length ? [text(incumbents.at(-1)!, "best plan", "end", -8)] : []),
-      ...(bounds.length ? [text(bounds.at(-1)!, "least possible", "end", -8)] : []),
+      ...(bounds.length ? [text(bounds.at(-1)!, "least possible", "end", 20)] : []),
     ),
     expander(
       "The chart as a table",

@@ -38,7 +38,7 @@ export async function runPage(id: string): Promise<void> {
     facts.replaceChildren(
       summaryList([
         ["State", tag(STATES[state] ?? state, COLOURS[state] ?? "grey")],
-        [open ? "Best plan so far" : "Best plan", best?.incumbent ? `${pounds(best.incumbent)}, present value` : `none${yet}`],
+        [state === "finished" ? "Best plan" : "Best plan so far", best?.incumbent ? `${pounds(best.incumbent)}, present value` : `none${yet}`],
         ["No plan costs less than", best?.bound ? `${pounds(best.bound)}, present value` : `not known${yet}`],
         ["Gap", best?.incumbent && best.bound ? `${percent(Math.max(0, best.incumbent - best.bound) / Math.abs(best.incumbent))} of the cost` : `not known${yet}`],
       ]),
