@@ -185,7 +185,7 @@ def _candidate_near(search: Search, prices: Prices, candidates: Sequence[Decisio
     """A known candidate if it is near enough, else options near the first one or near the best since, else as from nothing."""
     best: _Candidate | None = None
     for decisions in candidates:
-        solution = known.solution(search.problem, decisions, search.budget.gap)
+        solution = known.solution(search.problem, decisions, np.inf)  # a plan costs what it costs, however far the bound
         if solution is None or solution.upper * MONEY >= search.upper or not search.master.allows(decisions):
             continue
         best = _Candidate(decisions, solution.upper * MONEY, solution=solution)
