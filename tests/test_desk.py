@@ -60,7 +60,7 @@ def test_from_nothing_to_a_what_if_planned_again(desk: Desk) -> None:
     desk.check("1-start")
     desk.press("Make the tiny case", r"case=")
     assert desk.page.locator("#map canvas").is_visible()
-    assert desk.page.evaluate("planMap.queryRenderedFeatures({ layers: ['areas'] }).length") > 0, "the worker may read the areas"
+    assert desk.page.evaluate("planMap.queryRenderedFeatures({ layers: ['areas'] }).length") > 0, "the areas are drawn"
     desk.check("2-case")
     desk.press("Make a plan", r"plan=plan-")
     assert "£3.4m" in desk.page.locator("dl.headline").first.inner_text()

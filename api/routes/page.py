@@ -31,9 +31,6 @@ NOT_BUILT: Final = "The planner's page has not been built. Build it with `make w
 PACKED: Final = ((".br", "br"), (".gz", "gzip"))
 """Packed copies of an asset that the build makes, the smallest first."""
 
-ASSET_POLICY: Final = "default-src 'none'; connect-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-"""The map's worker reads the areas from an address that holds them; it may ask no server."""
-
 page = APIRouter(include_in_schema=False)
 router = APIRouter(tags=["maps"], route_class=ConditionalRoute)
 
@@ -76,7 +73,7 @@ def asset(name: str, request: Request) -> Response:
     files = {path.name: path for path in (DIST / "assets").glob("*")}
     if name not in files:
         raise not_found("file", name)
-    headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding", "Content-Security-Policy": ASSET_POLICY}
+    headers = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
     accepted = {part.split(";")[0].strip() for part in request.headers.get("accept-encoding", "").split(",")}
     for ending, encoding in PACKED:
         if encoding in accepted and (packed := files.get(name + ending)) is not None:

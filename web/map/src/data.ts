@@ -1,6 +1,6 @@
 // What the page holds: labels, shapes, and figures by variant, need group, year and zone.
 
-import { featuresText, Integers, polygons } from "./unpack";
+import { Integers, polygons } from "./unpack";
 
 export const MEASURES = {
   need: { name: "Pupils who need a place", unit: "pupils, placed or not", label: "Who need a place" },
@@ -95,8 +95,7 @@ export class PlanData {
 
   private constructor(
     readonly about: About,
-    /** Address of the areas as GeoJSON, numbered as in `about`. */
-    readonly shapes: string,
+    readonly shapes: GeoJSON.MultiPolygon[],
     readonly outlines: GeoJSON.MultiPolygon[],
     private readonly figures: Int32Array,
     private readonly placeRows: Int32Array,
@@ -118,7 +117,7 @@ export class PlanData {
     const count = flowNumbers.next();
     return new PlanData(
       about,
-      `data:application/json;base64,${btoa(featuresText(shapes, about.origin, about.step))}`, // a worker of a page from disk may read no other
+      polygons(shapes, about.origin, about.step),
       polygons(outlines, about.origin, about.step),
       undoChanges(new Integers(figures), variants, groups * STORED.length, years, about.zones.length),
       undoChanges(new Integers(places), variants, groups, years, about.sites.name.length),

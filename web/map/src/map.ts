@@ -102,7 +102,7 @@ export class PlanMap {
     for (const [kind, symbol] of Object.entries(SYMBOLS)) map.addImage(kind, settingSymbol(symbol), { pixelRatio: 2 });
     map.addImage("candidate", candidateSymbol(), { pixelRatio: 2 });
     map.addImage("hatching", hatching(), { pixelRatio: 2 });
-    map.addSource("areas", { type: "geojson", data: data.shapes, tolerance: SIMPLER_PX.areas, buffer: 32 });
+    map.addSource("areas", { type: "geojson", data: collection(data.shapes), tolerance: SIMPLER_PX.areas, buffer: 32 });
     map.addSource("councils", { type: "geojson", data: collection(data.outlines), tolerance: SIMPLER_PX.councils, buffer: 32 });
     for (const source of ["council-names", "settings", "projects", "candidates", "pin-leaders", "flows", "chosen-site"]) map.addSource(source, { type: "geojson", data: EMPTY });
     map.addLayer({ id: "areas", type: "fill", source: "areas", paint: { "fill-color": ["coalesce", ["feature-state", "shade"], "#ffffff"], "fill-antialias": false } });

@@ -58,34 +58,6 @@ export function polygons(bytes: Uint8Array, origin: [number, number], step: numb
   return shapes;
 }
 
-/** The same as the text of a collection of features, numbered from 0: the map's worker reads text sooner than it is sent objects. */
-export function featuresText(bytes: Uint8Array, origin: [number, number], step: number): string {
-  const numbers = new Integers(bytes);
-  const features: string[] = [];
-  const degrees = (at: number, steps: number) => Math.round((at + steps * step) * 1e6) / 1e6;
-  while (!numbers.done) {
-    const polygons: string[] = [];
-    for (let polygon = numbers.next(); polygon > 0; polygon--) {
-      const rings: string[] = [];
-      for (let ring = numbers.next(); ring > 0; ring--) {
-        const points: string[] = [];
-        const steps = numbers.take(2 * numbers.next());
-        let x = 0;
-        let y = 0;
-        for (let i = 0; i < steps.length; i += 2) {
-          x += steps[i];
-          y += steps[i + 1];
-          points.push(`[${degrees(origin[0], x)},${degrees(origin[1], y)}]`);
-        }
-        rings.push(`[${points.join()},${points[0]}]`);
-      }
-      polygons.push(`[${rings.join()}]`);
-    }
-    features.push(`{"type":"Feature","id":${features.length},"properties":{},"geometry":{"type":"MultiPolygon","coordinates":[${polygons.join()}]}}`);
-  }
-  return `{"type":"FeatureCollection","features":[${features.join()}]}`;
-}
-
 function ringFrom(numbers: Integers, origin: [number, number], step: number): number[][] {
   const ring: number[][] = [];
   let x = 0;
