@@ -1,4 +1,7 @@
-"""A child process whose solver is deaf (seeks on, whatever is asked) or slow (hears, and needs its time to end): ``stubborn.py deaf``."""
+"""A child process whose solver is deaf (seeks on, whatever is asked), slow (hears, and needs its time) or stuck (hears, and never ends).
+
+``stubborn.py deaf``
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,15 @@ def slow(*given: Any) -> Any:
     return search(*rest, replace(how, interrupted=lambda: False), proof)
 
 
-sufficiency.workflow._search = {"deaf": deaf, "slow": slow}[sys.argv[1]]
+def stuck(*given: Any) -> Any:
+    """Has a plan of its own, hears that it is to stop, and does not bring that to its end."""
+    how = given[-2]
+    how.report(Progress(1.0, "parts", 1.0, 0.0))
+    while True:
+        how.interrupted()
+        time.sleep(0.02)
+
+
+sufficiency.workflow._search = {"deaf": deaf, "slow": slow, "stuck": stuck}[sys.argv[1]]
 main()
 os._exit(0)  # without waiting for the listener

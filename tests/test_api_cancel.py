@@ -45,12 +45,21 @@ def begun(service: Service, request: dict[str, Any]) -> tuple[str, Job]:
     return run, job
 
 
-def cancelled(service: Service, run: str, job: Job) -> tuple[dict[str, Any], bool]:
-    """How the run ends that is cancelled now, and whether the process that sought was ended for it."""
-    seeking = job._doing._process.pid  # type: ignore[attr-defined]
+def cancelled(service: Service, run: str, job: Job, *, patient: bool = True) -> tuple[dict[str, Any], bool]:
+    """How the run ends that is cancelled now, and whether the process that sought was ended for it: once it has heard if not ``patient``."""
+    child = job._doing
+    assert isinstance(child, process.Child)
+    seeking = child._process.pid
     assert service.client.post(f"/v1/runs/{run}/cancel").status_code == 202
+    until = time.monotonic() + LIMIT_S
+    while not patient and child._solving:
+        assert time.monotonic() < until, "it does not hear"
+        job.step()
+        time.sleep(0.02)
+    if not patient:
+        child._stop_by = 0.0
     finish(job)
-    replaced = job._doing._process.pid != seeking  # type: ignore[attr-defined]
+    replaced = child._process.pid != seeking
     if replaced:
         assert STUBBORN not in command_of(seeking)
     body = read(service, run)
@@ -89,6 +98,16 @@ def test_a_solver_that_hears_may_bring_its_own_plan_to_its_end(service: Service,
     assert not ended
     projects = service.client.get(f"/v1/plans/{body['plan_id']}/tables/projects").json()["items"]
     assert "A" in {row["project_id"] for row in projects}
+
+
+@pytest.mark.parametrize(("pins", "plan"), [([], True), ([PIN], False)], ids=["a plan is known", "none has the pin"])
+def test_one_that_does_not_bring_it_to_its_end_is_ended_too(
+    pins: list[dict[str, str]], plan: bool, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solver_is("stuck", monkeypatch)
+    body, ended = cancelled(service, *begun(service, {"pins": pins}), patient=False)
+    assert (body["plan_id"] is not None, ended) == (plan, plan)
+    assert plan or (body["failure"]["reason"], body["failure"]["detail"][-24:]) == ("time", "nothing for 600 seconds.")
 
 
 def test_a_question_that_is_cancelled_says_that_it_has_no_answer(service: Service) -> None:

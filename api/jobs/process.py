@@ -36,7 +36,7 @@ class Child:
         self._killed: dict[str, Any] | None = None
         self._solving: bool | None = None
         """None: not yet."""
-        self._kept = False
+        self._kept, self._replaced = False, False
         self._asked, self._stop_by = False, math.inf
         self._begin(self._task)
 
@@ -58,7 +58,7 @@ class Child:
         used = _memory_mb(self._process.pid)
         if used > self._memory_mb:
             self.kill("memory", f"It took {used:,.0f} MB of memory; {self._memory_mb:,} MB are allowed.")
-        if time.monotonic() > self._stop_by:
+        if time.monotonic() > self._stop_by and self._killed is None:
             self._stop()
 
     def cancel(self) -> None:
@@ -78,17 +78,18 @@ class Child:
         self._process.kill()
 
     def _stop(self) -> None:
-        """End a search that does not stop. What it kept is made into the result by another process, which seeks nothing."""
+        """End a task that does not stop. What it kept is made into the result by another process, which seeks nothing."""
         self._stop_by = math.inf
-        if not self._solving:
-            self.kill("time", f"It was asked to stop and has told nothing for {self._grace_s:,.0f} seconds.")
-        elif not self._kept:
-            self.kill(NOTHING["reason"], NOTHING["detail"])
-        elif self._killed is None:
+        if self._kept and not self._replaced:
+            self._replaced = True
             self._process.kill()
             self._process.wait()
             self._solving, self._stop_by = False, time.monotonic() + self._grace_s
             self._begin({**self._task, "task": "kept_plan"})
+        elif self._solving:
+            self.kill(NOTHING["reason"], NOTHING["detail"])
+        else:
+            self.kill("time", f"It was asked to stop and has told nothing for {self._grace_s:,.0f} seconds.")
 
     def _begin(self, task: dict[str, Any]) -> None:
         self._process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8")
