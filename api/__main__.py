@@ -41,6 +41,7 @@ def main() -> None:
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=10,
+        timeout_keep_alive=75,  # longer than clients and proxies keep an idle connection, or one is closed just as it is used again
     )
 
 

@@ -46,7 +46,7 @@ def begun(service: Service, request: dict[str, Any]) -> tuple[str, Job]:
 
 
 def cancelled(service: Service, run: str, job: Job, *, patient: bool = True) -> tuple[dict[str, Any], bool]:
-    """How the run ends that is cancelled now, and whether the process that sought was ended for it: once it has heard if not ``patient``."""
+    """How the run ends that is cancelled now, and whether the process that sought was ended for it: once it has heard if impatient."""
     child = job._doing
     assert isinstance(child, process.Child)
     seeking = child._process.pid
