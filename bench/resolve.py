@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,10 +20,8 @@ import pandas as pd
 from bench.instance_table import as_markdown
 from bench.machine import machine
 from fixtures.region import fictional_region
-from solver.known import Known
 from sufficiency.analysis.robust import plan_robust
 from sufficiency.case import Case
-from sufficiency.outputs.known import read_known, write_known
 from sufficiency.request import PlanRequest, checked_request
 from sufficiency.results.tables import projects_table
 from sufficiency.workflow import plan_case
@@ -114,10 +110,9 @@ def one_future(case: Case, request: PlanRequest) -> Iterator[dict[str, Any]]:
     watch = Watch()
     first = plan_case(case, request, progress=watch.say)
     yield {"request": "first", "gap": round(first.summary["gap_of_cost"], 5), **watch.row()}
-    base = replace(first, known=_read_back(first.known))
     for name, pin in changes(first.plan.projects, case).items():
         watch = Watch()
-        plan = plan_case(case, _pinned(request, pin), progress=watch.say, base=base)
+        plan = plan_case(case, _pinned(request, pin), progress=watch.say, base=first)
         yield {"request": name, "gap": round(plan.summary["gap_of_cost"], 5), **watch.row()}
 
 
@@ -150,13 +145,6 @@ def with_futures(case: Case, growth: np.ndarray[Any, np.dtype[np.float64]]) -> C
 
 def _pinned(request: PlanRequest, pin: dict[str, Any]) -> PlanRequest:
     return replace(request, pins=checked_request({"pins": [pin]}, "bench").pins)
-
-
-def _read_back(known: Known) -> Known:
-    """As a plan folder gives it."""
-    with tempfile.TemporaryDirectory() as folder:
-        write_known(known, Path(folder) / "known.npz")
-        return read_known(Path(folder) / "known.npz")
 
 
 if __name__ == "__main__":

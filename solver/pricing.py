@@ -166,8 +166,8 @@ def respond(problem: Problem, blocks: Blocks, prices: Prices) -> Response:
     unit_cost = problem.pools.unit_cost * problem.pool_weight
     price = worth[:, None, :] * unit_cost[:, :, None] + np.einsum("cvt,pt->cpv", demand.use, prices.capacity, optimize=True)
     bonus = np.einsum("cvt,lct->lcv", demand.stay, prices.displacement[:, demand.class_family, :], optimize=True)
-    group, quota = _quota_charges(problem, prices)
-    charged, unmet_extra = _measure_charges(problem, prices)
+    group, quota = quota_charges(problem, prices)
+    charged, unmet_extra = measure_charges(problem, prices)
     choice = np.full(demand.entrants.shape, NO_DEMAND, np.int32)
     value = np.zeros(blocks.count)
     cost = np.zeros(blocks.count)
@@ -181,7 +181,7 @@ def respond(problem: Problem, blocks: Blocks, prices: Prices) -> Response:
     return Response(choice, value, cost, first, row, amount, displaced, _measured(problem, blocks, choice))
 
 
-def _quota_charges(problem: Problem, prices: Prices) -> tuple[Ints, Floats]:
+def quota_charges(problem: Problem, prices: Prices) -> tuple[Ints, Floats]:
     """(P,) group of each pool and (C, L, groups + 1, T) what a user placed in a period pays for the quota; the last group is free."""
     if problem.quotas is None:
         return np.zeros(0, np.int64), np.zeros((0, 0, 0, 0))
@@ -189,7 +189,7 @@ def _quota_charges(problem: Problem, prices: Prices) -> tuple[Ints, Floats]:
     return problem.quotas.pool_group, np.concatenate([charge, np.zeros_like(charge[:, :, :1])], axis=2)
 
 
-def _measure_charges(problem: Problem, prices: Prices) -> tuple[Floats, Floats]:
+def measure_charges(problem: Problem, prices: Prices) -> tuple[Floats, Floats]:
     """Yearly cost of each arc with what measures charge for minutes and OUTSIDE pools, and (Z,) what they charge for waiting."""
     reach, extra = problem.reach, np.zeros(len(problem.demand.origins))
     if problem.measures is None or not prices.measure.any():

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
-
-from solver.known import NOTHING, Known
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -41,5 +41,5 @@ class Plan:
     """Committed projects only."""
     rule: PlanTables
     """The planner's rule: cheapest GBP per place first."""
-    known: Known = NOTHING
+    known: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     """What a changed request is planned sooner with: as exact as the tables."""

@@ -18,6 +18,7 @@ from solver.check import check_apart
 from solver.decomposition.master import no_decisions
 from solver.decomposition.search import NoPlanError
 from solver.known import NOTHING, Known, known_of
+from solver.known_arrays import known_arrays, known_from
 from solver.problem import Bools, Problem
 from solver.result import Abandoned, Decisions, Progress, Solution, Termination
 from solver.rules import cheapest_first
@@ -99,7 +100,7 @@ def plan_case(
     formulation = formulate(case, asked.scenario)
     say(f"  {formulation.problem.size()}")
     earlier = None if base is None else decisions_of(formulation, base.plan.projects)
-    known = NOTHING if base is None else base.known
+    known = NOTHING if base is None else known_from(base.known)
     formulation, worlds = _solve_worlds(formulation, asked, say, interrupted, watch, earlier, use_base, known, keep, patient)
     keep(worlds)
     plan = plan_of_worlds(formulation, asked, worlds, began, inputs=inputs, progress=say, interrupted=interrupted)
@@ -127,7 +128,7 @@ def plan_of_worlds(
     rule = plan_tables(formulation.unpinned, worlds.rule)
     sensitivity = _sensitivity(formulation, worlds, asked, say, interrupted) if asked.sensitivity and not interrupted() else []
     summary = _summary(formulation.case, asked, formulation, worlds, plan, counterfactual, rule, sensitivity, inputs or {}, began)
-    return Plan(summary, plan, counterfactual, rule, _known(formulation, asked, worlds))
+    return Plan(summary, plan, counterfactual, rule, known_arrays(_known(formulation, asked, worlds)))
 
 
 def _known(formulation: Formulation, asked: PlanRequest, worlds: SolvedWorlds) -> Known:

@@ -19,6 +19,7 @@ import shapely
 from plan_example import STAGED, example_case, example_plan
 
 from fixtures.tiny import tiny_case
+from solver.known_arrays import known_arrays, known_from
 from solver.pricing import Prices
 from solver.result import Solution
 from sufficiency.case import Case
@@ -71,13 +72,14 @@ def test_a_plan_reads_back_exactly(plan: Plan, written: Path) -> None:
 
 def test_what_a_change_is_planned_with_comes_back_where_a_plan_is_exact(plan: Plan, case: Case, tmp_path: Path) -> None:
     prices = tuple(Prices(np.arange(6.0).reshape(2, 3) * n, np.zeros((1, 1, 3)), np.zeros((0, 0, 3)), np.zeros(0)) for n in range(12))
-    known = replace(plan_case(tiny_case(), PlanRequest(sensitivity=False)).known, proof=prices)
+    known = replace(known_from(plan_case(tiny_case(), PlanRequest(sensitivity=False)).known), proof=prices)
     assert known.held
-    write_plan(replace(plan, known=known), case, tmp_path / "plan")
-    again = read_plan(tmp_path / "plan").known
+    kept = replace(plan, known=known_arrays(known))
+    write_plan(kept, case, tmp_path / "plan")
+    again = known_from(read_plan(tmp_path / "plan").known)
     assert _plain(again) == _plain(known)
     protected = replace(case, disclosure="protected")
-    write_plan(replace(plan, known=known), protected, tmp_path / "shown")
+    write_plan(kept, protected, tmp_path / "shown")
     assert not list((tmp_path / "shown").rglob("*.npz")), "who goes where is no figure to show"
 
 

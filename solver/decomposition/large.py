@@ -1,10 +1,11 @@
 """Plans and proofs for problems of hundreds of millions of arcs.
 
-    prices    ascend on rough zones: a few hundred evaluations of what every cell would choose
+    prices    ascend on rough zones, then on finer ones: a few hundred evaluations of what every cell would choose
     bound     evaluate those prices on all arcs, with an exact choice of options at them,
               then prices for whole packages of options (see ``packages``)
-    plan      on finer zones: fill, then improve part by part, in packages and freely (see ``neighbourhoods``)
-    flows     shared out from zones to origins: feasible, and at their true cost
+    plan      the options that prices and packages favour, valued on the finer zones: prices with them held, then flows
+              year by year (see ``yearly``); then better part by part, in packages and freely (see ``neighbourhoods``)
+    flows     year by year on all arcs, or shared out from zones to origins where that is cheaper
 
 Bound and plan are of the same problem: the bound's prices run through all arcs within reach, and the plan's cost is that
 of the problem's own arcs.
@@ -13,35 +14,71 @@ of the problem's own arcs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from solver.backends.protocol import Limits
 from solver.decomposition.ascent import ascend, opened_places
 from solver.decomposition.blocks import make_blocks
-from solver.decomposition.greedy import placed_greedily
 from solver.decomposition.master import Master, no_decisions
-from solver.decomposition.neighbourhoods import Pace, filled, improved
+from solver.decomposition.neighbourhoods import Pace, filled, improved, mended
 from solver.decomposition.packages import Packages, raise_bound
 from solver.decomposition.search import Budget, NoPlanError, Search, decisions_of, finished, options_with_cuts
 from solver.decomposition.standing import Ground, Standing
 from solver.decomposition.tasks import Run, run_here
+from solver.decomposition.yearly import flows_by_year
 from solver.decomposition.zones import Zoned, gathered, shared_out, zoned
 from solver.formulation import MONEY, beside_flows, build_core
-from solver.pricing import Prices, flow_costs, respond
+from solver.pricing import Blocks, Prices, flow_costs, respond
 from solver.problem import Problem
 from solver.result import Decisions, Flows, Solution, Termination
 
 PLAN_ARCS, ROUGH_ARCS = 160_000_000, 50_000_000
 """Most arcs of the zones on which plans are improved, and of those on which prices are found."""
-STEPS, WARM_STEPS = 150, 60
-LARGE_STEP, SMALL_STEP = 0.6, 0.2
-RAISING = 0.35
-"""Share of the time for raising the bound by packages."""
+STEPS, WARM_STEPS, FINER_STEPS = 400, 150, 60
+"""Price steps on rough zones, from nothing and from known prices, and then on finer zones."""
+HELD_STEPS, ALL_STEPS = 150, 30
+"""Price steps for flows of held options, on zones and on all arcs."""
+LARGE_STEP, SMALL_STEP, LEAST_STEP = 0.6, 0.3, 0.05
+RAISING, LAST = 0.35, 0.15
+"""Shares of the time for raising the bound by packages, and for the flows on all arcs."""
 PRICE_BLOCKS = 1_000
+GOOD_FLOWS = 0.005
+"""Gap of held options from which their flows are filled by linear programmes as well."""
+ALL_ARCS = 400_000_000
+"""Up to so many arcs flows are sought on all of them at the end."""
 ROW_DUST = 1e-4
 """Largest breach of a row, in pupils or GBP m, with which a plan is taken up."""
+
+
+@dataclass(frozen=True)
+class _Zones:
+    """The zones on which plans are made."""
+
+    coarse: Zoned
+    ground: Ground
+    blocks: Blocks
+    search: Search
+    limits: Limits
+    known_flows: Sequence[Flows]
+    """Flows that are feasible whatever is built, and the same of zones."""
+    known: Sequence[Flows]
+    pace: Pace
+
+    def valued(self, decisions: Decisions, prices: Prices) -> Standing | None:
+        """A plan with these decisions, its flows at good prices for them; None when they do not go together."""
+        problem, stop = self.ground.problem, self.search.budget.interrupted
+        held = ascend(problem, self.blocks, steps=HELD_STEPS, fixed=decisions, begin=prices, first_step=SMALL_STEP, stop=stop)
+        return self.by_year(decisions, held.prices)
+
+    def by_year(self, decisions: Decisions, prices: Prices) -> Standing | None:
+        """A plan with these decisions and flows by year."""
+        flows = flows_by_year(self.ground.problem, decisions, prices, *self.known[:1])
+        plan = self.ground.settled(decisions, flows, self.limits, bending=True)
+        if plan is not None and len(self.ground.short(plan)):
+            plan = mended(self.ground, plan, prices, self.pace)
+        return None if plan is None or self.ground.breach(plan) > ROW_DUST else plan
 
 
 def decompose_large(
@@ -58,56 +95,80 @@ def decompose_large(
     limits = Limits(gap=budget.gap, seconds=budget.seconds, threads=budget.threads, seed=budget.seed)
     blocks = make_blocks(problem, PRICE_BLOCKS)
     search = Search(problem, budget, blocks, Master(build_core(problem), blocks, limits))
-    prices, favoured = _bound(search, fixed, start)
+    pace = Pace(lambda: search.left() - LAST * budget.seconds, budget.threads, budget.seed, run, _noter(search), budget.interrupted)
     coarse = zoned(problem, _zone_size(problem, PLAN_ARCS))
-    ground = Ground(coarse.problem)
-    pace = Pace(search.left, budget.threads, budget.seed, run, _noter(search), budget.interrupted)
-    plan = _first_plan(ground, coarse, search, prices, pace, known_flows, candidates, fixed, start, favoured)
+    zones = _Zones(
+        coarse,
+        Ground(coarse.problem),
+        make_blocks(coarse.problem, PRICE_BLOCKS),
+        search,
+        limits,
+        known_flows,
+        [gathered(coarse, one) for one in known_flows],
+        pace,
+    )
+    ground = zones.ground
+    prices, favoured = _bound(search, zones, fixed, start)
+    plan = _first_plan(zones, prices, candidates, fixed, start, favoured)
+    search.upper = ground.upper(plan)
+    search.note("plan")
+    if fixed is not None and search.upper - search.lower > max(budget.gap, GOOD_FLOWS) * abs(search.upper):
+        plan = filled(ground, plan, prices, pace)
     if fixed is None:
         packages = Packages(search.master)
         packages.add(plan.x)
+        prices, packed = _raised(search, packages, prices, run)
+        plan = min([plan, *_those(zones.valued(packed, prices))], key=ground.upper)
         search.upper = ground.upper(plan)
-        prices = _raised(search, packages, prices, run)
-        plan = improved(ground, plan, prices, pace, packages=packages, enough=lambda upper: upper - search.lower <= budget.gap * abs(upper))
-    solution = _solution(search, ground, coarse, plan, prices)
+        search.note("plan")
+        plan = improved(
+            ground,
+            plan,
+            prices,
+            pace,
+            packages=packages,
+            enough=lambda upper: upper - search.lower <= budget.gap * abs(upper),
+            again=lambda plan: min([plan, *_those(zones.valued(ground.decisions(plan), prices))], key=ground.upper),
+        )
+    solution = _solution(zones, plan, prices)
     search.upper = solution.upper * MONEY
     search.note("flows")
     return finished(search, solution)
 
 
-def _bound(search: Search, fixed: Decisions | None, start: Solution | None) -> tuple[Prices, Decisions | None]:
+def _those(plan: Standing | None) -> list[Standing]:
+    return [] if plan is None else [plan]
+
+
+def _bound(search: Search, zones: _Zones, fixed: Decisions | None, start: Solution | None) -> tuple[Prices, Decisions | None]:
     """Good prices, what they prove on all arcs, and the options that they favour."""
     problem, budget = search.problem, search.budget
-    rough = zoned(problem, _zone_size(problem, ROUGH_ARCS)).problem
     begin = None if start is None else start.prices
+    steps, step = (STEPS, LARGE_STEP) if begin is None else (WARM_STEPS, SMALL_STEP)
+    if _zone_size(problem, ROUGH_ARCS) > _zone_size(problem, PLAN_ARCS):
+        rough = zoned(problem, _zone_size(problem, ROUGH_ARCS)).problem
+        begin = ascend(
+            rough, make_blocks(rough, PRICE_BLOCKS), steps=steps, fixed=fixed, begin=begin, first_step=step, stop=budget.interrupted
+        ).prices
+        steps, step = FINER_STEPS, LEAST_STEP
     found = ascend(
-        rough,
-        make_blocks(rough, PRICE_BLOCKS),
-        steps=STEPS if begin is None else WARM_STEPS,
-        fixed=fixed,
-        begin=begin,
-        first_step=LARGE_STEP if begin is None else SMALL_STEP,
-        stop=budget.interrupted,
+        zones.ground.problem, zones.blocks, steps=steps, fixed=fixed, begin=begin, first_step=step, stop=budget.interrupted
     ).prices
     value = float(respond(problem, search.blocks, found).value.sum()) * MONEY
     search.lower = search.master.core_dual(found, fixed).core_part + value
     search.note("prices")
-    if fixed is None:
-        _cut(search, found, value)
-        options = options_with_cuts(search)
-        search.lower = max(search.lower, options.bound)
-        search.note("options")
-        return found, None if options.x is None else decisions_of(search.master, options.x)
-    return found, None
+    if fixed is not None:
+        return found, None
+    search.master.cuts.append(search.master.cut(found, value))
+    search.proof.append(found)
+    options = options_with_cuts(search)
+    search.lower = max(search.lower, options.bound)
+    search.note("options")
+    return found, None if options.x is None else decisions_of(search.master, options.x)
 
 
-def _cut(search: Search, prices: Prices, value: float) -> None:
-    search.master.cuts.append(search.master.cut(prices, value))
-    search.proof.append(prices)
-
-
-def _raised(search: Search, packages: Packages, prices: Prices, run: Run) -> Prices:
-    """Raise the bound by whole packages for a share of the time; the prices that did."""
+def _raised(search: Search, packages: Packages, prices: Prices, run: Run) -> tuple[Prices, Decisions]:
+    """Raise the bound by whole packages for a share of the time; the prices that did, and the options of the packages that they favour."""
     problem, budget = search.problem, search.budget
     until = search.left() - RAISING * budget.seconds
 
@@ -128,71 +189,80 @@ def _raised(search: Search, packages: Packages, prices: Prices, run: Run) -> Pri
         enough=lambda lower: search.upper - lower <= budget.gap * abs(search.upper),
     )
     search.proof.append(raised.prices)
-    return raised.prices
+    return raised.prices, decisions_of(search.master, packages.favoured(raised.cut.coefficient))
 
 
 def _first_plan(
-    ground: Ground,
-    coarse: Zoned,
-    search: Search,
+    zones: _Zones,
     prices: Prices,
-    pace: Pace,
-    known_flows: Sequence[Flows],
     candidates: Sequence[Decisions],
     fixed: Decisions | None,
     start: Solution | None,
     favoured: Decisions | None,
 ) -> Standing:
-    """The cheapest of the known plans, its flows filled anew; where none fits, the favoured options. NoPlanError when they don't either."""
-    limits = Limits(threads=search.budget.threads, seed=search.budget.seed)
-    flows = [gathered(coarse, known) for known in known_flows]
-    pairs = [(decisions, known) for decisions in ([fixed] if fixed else [no_decisions(ground.problem), *candidates]) for known in flows]
+    """The cheapest of the known plans, as they are or with new flows, and of what prices favour. NoPlanError when none fits."""
+    ground, limits = zones.ground, zones.limits
+    chosen = [fixed] if fixed else [no_decisions(ground.problem), *candidates]
+    pairs = [(decisions, known) for decisions in chosen for known in zones.known or [ground.nowhere()]]
     if start is not None and fixed is None:
-        pairs.insert(0, (start.decisions, gathered(coarse, start.flows)))
+        pairs.insert(0, (start.decisions, gathered(zones.coarse, start.flows)))
     plans = [plan for decisions, known in pairs if (plan := ground.settled(decisions, known, limits)) is not None]
-    if not flows:
-        for decisions in [fixed] if fixed else [no_decisions(ground.problem), *candidates]:
-            plan = ground.settled(decisions, ground.nowhere(), limits)
-            plans += [] if plan is None else [plan]
-    if not plans and favoured is not None:
-        # something is asked for that no known plan has
-        plans = [plan for known in [*flows, ground.nowhere()] if (plan := ground.settled(favoured, known, limits)) is not None]
+    if fixed is not None:
+        # the prices are those of these decisions
+        plans += _those(zones.by_year(fixed, prices))
+    elif favoured is not None:
+        plans += _those(zones.valued(favoured, prices))
     if not plans:
         raise NoPlanError("no known choice of options and flows keeps every requirement")
-    if start is not None and fixed is None:
-        return min(plans, key=ground.upper)
-    begun = [_waiting_placed(ground, plan, prices, limits) for plan in plans]
-    return min((filled(ground, plan, prices, pace) for plan in begun), key=ground.upper)
+    return min(plans, key=ground.upper)
 
 
-def _waiting_placed(ground: Ground, plan: Standing, prices: Prices, limits: Limits) -> Standing:
-    """The plan with those who wait placed where there is room, if that is cheaper."""
-    activity = ground.arrays.matrix @ plan.x + plan.use
-    room = (ground.arrays.row_upper - activity)[ground.core.capacity_row]
-    flows = placed_greedily(ground.problem, plan.flows, room, prices, limits.seed)
-    placed = ground.settled(ground.decisions(plan), flows, limits)
-    return plan if placed is None else min(plan, placed, key=ground.upper)
-
-
-def _solution(search: Search, ground: Ground, coarse: Zoned, plan: Standing, prices: Prices) -> Solution:
+def _solution(zones: _Zones, plan: Standing, prices: Prices) -> Solution:
     """The plan on the problem's own arcs. RuntimeError when it breaks a row: a plan is never taken on trust."""
+    problem, ground = zones.search.problem, zones.ground
+    used = plan.flows.amount > 0
+    flows = shared_out(problem, zones.coarse, Flows(*(column[used] for column in vars(plan.flows).values())))
+    plan = replace(plan, flow_cost=_cost(problem, flows))
+    if ground.problem is not problem and problem.arcs <= ALL_ARCS:
+        plan, flows = min((plan, flows), _on_all_arcs(zones, plan, prices) or (plan, flows), key=lambda one: ground.upper(one[0]))
     breach = ground.breach(plan)
     if breach > ROW_DUST:
         raise RuntimeError(f"the plan breaks a row by {breach:g}")
-    used = plan.flows.amount > 0
-    flows = shared_out(search.problem, coarse, Flows(*(column[used] for column in vars(plan.flows).values())))
-    flows = _in_open_pools(search.problem, ground.decisions(plan), flows)
-    cost = float(flow_costs(search.problem, flows) @ flows.amount) * MONEY
     return Solution(
         termination=Termination.GAP_REACHED,
-        upper=(ground.upper(plan) - plan.flow_cost + cost) / MONEY,
-        lower=search.lower / MONEY,
+        upper=ground.upper(plan) / MONEY,
+        lower=zones.search.lower / MONEY,
         decisions=ground.decisions(plan),
-        flows=flows,
+        flows=_in_open_pools(problem, ground.decisions(plan), flows),
         beside=beside_flows(ground.core, plan.x),
         capacity_price=np.maximum(0.0, prices.capacity),
         prices=prices,
     )
+
+
+def _on_all_arcs(zones: _Zones, plan: Standing, prices: Prices) -> tuple[Standing, Flows] | None:
+    """The plan's options with flows that know every origin's own way; None when interrupted, or when they do not go together."""
+    search, decisions = zones.search, zones.ground.decisions(plan)
+    if search.budget.interrupted():
+        return None
+    held = ascend(
+        search.problem,
+        search.blocks,
+        steps=ALL_STEPS,
+        fixed=decisions,
+        begin=prices,
+        first_step=LEAST_STEP,
+        stop=search.budget.interrupted,
+    ).prices
+    flows = flows_by_year(search.problem, decisions, held, *zones.known_flows[:1])
+    # rows know no origins, so that zones tell what the flows add to them
+    settled = zones.ground.settled(decisions, gathered(zones.coarse, flows), zones.limits, _cost(search.problem, flows))
+    return None if settled is None else (settled, flows)
+
+
+def _cost(problem: Problem, flows: Flows) -> float:
+    """Cost of flows in millions."""
+    return float(flow_costs(problem, flows) @ flows.amount) * MONEY
 
 
 def _in_open_pools(problem: Problem, decisions: Decisions, flows: Flows) -> Flows:

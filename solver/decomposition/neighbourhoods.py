@@ -31,6 +31,8 @@ CLUSTER_CELLS = 30_000
 """Cells of the owners whose flows are filled together: one alone can't give up a place that a neighbour needs more."""
 PACKAGED = 2
 """Owners more in a group that chooses among packages than in one whose options are all free."""
+MENDING = (1, 3, 6, 12)
+"""Owners together whose flows are mended."""
 TOGETHER = 8
 """Most parts solved side by side."""
 
@@ -67,6 +69,20 @@ def filled(ground: Ground, plan: Standing, prices: Prices, pace: Pace) -> Standi
     return plan
 
 
+def mended(ground: Ground, plan: Standing, prices: Prices, pace: Pace) -> Standing:
+    """A plan short of what displacement asks for, the owners concerned and ever more neighbours filled anew until it is not."""
+    charged = Charges(ground, prices)
+    near = nearness(ground)
+    for size in MENDING:
+        rows = ground.short(plan)
+        if not len(rows):
+            break
+        owners = np.unique(np.nonzero(np.isin(ground.core.displacement_row, rows))[0])
+        groups = {tuple(sorted([int(owner), *_nearest_owners(near[owner], _owners(ground), size - 1)])) for owner in owners}
+        plan = _refilled(ground, plan, charged, pace, [_copies(ground, np.array(group)) for group in sorted(groups)])
+    return plan
+
+
 def _refilled(ground: Ground, plan: Standing, charged: Charges, pace: Pace, groups: Sequence[Ints]) -> Standing:
     """Every group's flows in turn, options held."""
     for batch in _batches(ground, groups):
@@ -76,11 +92,19 @@ def _refilled(ground: Ground, plan: Standing, charged: Charges, pace: Pace, grou
 
 
 def improved(
-    ground: Ground, plan: Standing, prices: Prices, pace: Pace, *, enough: Callable[[float], bool], packages: Packages | None = None
+    ground: Ground,
+    plan: Standing,
+    prices: Prices,
+    pace: Pace,
+    *,
+    enough: Callable[[float], bool],
+    packages: Packages | None = None,
+    again: Callable[[Standing], Standing] = lambda plan: plan,
 ) -> Standing:
     """A plan at most as dear, found part by part until time is up or the cost is ``enough``.
 
     ``packages``: whole programmes to choose from, tried on larger groups before every option is free on smaller ones.
+    ``again``: the same options with all flows sought anew, after each time round.
     """
     charged = Charges(ground, prices)
     random = np.random.default_rng(pace.seed)
@@ -103,7 +127,7 @@ def improved(
             pace.note(ground.upper(plan))
             if pace.left() <= 0 or enough(ground.upper(plan)):
                 return plan
-        plan = _refilled(ground, plan, charged, pace, _clusters(ground, near, random))
+        plan = min(plan, again(plan), key=ground.upper)
         pace.note(ground.upper(plan))
         if before - ground.upper(plan) <= LEAST_SWEEP_GAIN * abs(before) or size == 1:
             size = size + 1 if size < len(groups) else 1

@@ -127,6 +127,13 @@ class Packages:
         self.cost, self.group = np.concatenate(cost), np.concatenate(group)
         self.use = sparse.csr_matrix(sparse.vstack(use))
 
+    def favoured(self, coefficient: Floats) -> Floats:
+        """The core's columns when each group takes the known package that costs least at these coefficients."""
+        x = np.zeros(len(self.master.arrays.cost))
+        for group, known in zip(self.groups, self.values, strict=True):
+            x[group.columns] = min(known, key=lambda one: float(coefficient[group.columns] @ one))
+        return x
+
     def choose(self, price: dict[str, Floats], slope: dict[str, Floats]) -> float:
         """Each group's best known package at these prices: adds its part of the slopes; returns its value (in GBP)."""
         master = self.master

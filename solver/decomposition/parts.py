@@ -7,13 +7,15 @@ the whole problem, and the whole plan's cost falls by exactly what the part save
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numba import njit
 from scipy import sparse
 
 from solver.backends.protocol import Limits, ModelSolution
 from solver.decomposition.packages import Packages
-from solver.decomposition.standing import Ground, Standing
+from solver.decomposition.standing import BREACH, Ground, Standing
 from solver.decomposition.tasks import Task
 from solver.formulation import MONEY
 from solver.linear_model import ModelArrays
@@ -183,8 +185,30 @@ class Part:
             offset=0.0,
         )
         self.start = np.concatenate([plan.x[self.columns], self.amount])
+        self._mending(held, stands)
         if packages is not None:
             self._in_packages(packages)
+
+    def _mending(self, held: Floats, stands: Floats) -> None:
+        """Rows of displacement that stand short are to be mended: what they miss has a price beyond all others."""
+        short = np.nonzero(np.isin(self.rows, self.ground.short(self.plan)))[0]
+        if not len(short):
+            return
+        model, count = self.model, len(short)
+        asked = (self.ground.arrays.row_lower - held)[self.rows[short]]
+        row_lower = model.row_lower.copy()
+        row_lower[short] = asked
+        entries = sparse.csc_matrix((np.ones(count), (short, np.arange(count))), shape=(len(row_lower), count))
+        self.model = replace(
+            model,
+            cost=np.append(model.cost, np.full(count, BREACH)),
+            lower=np.append(model.lower, np.zeros(count)),
+            upper=np.append(model.upper, np.full(count, np.inf)),
+            integer=np.append(model.integer, np.zeros(count, np.bool_)),
+            row_lower=row_lower,
+            matrix=sparse.csc_matrix(sparse.hstack([model.matrix, entries])),
+        )
+        self.start = np.append(self.start, asked - stands[short])
 
     def _in_packages(self, packages: Packages) -> None:
         """Options in whole packages only: ``decision = sum of packages x its value, sum of packages = 1`` for every group."""

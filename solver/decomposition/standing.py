@@ -23,6 +23,8 @@ from solver.result import Decisions, Flows
 
 ROW_DUST = np.array([[1e-6], [3e-6], [9e-6]])
 """Breach of a row that flows known to a millionth of a unit may bring along; the larger ones only after many parts were solved in turn."""
+BREACH = 100.0
+"""Cost, in millions, of one user whom displacement asks for in vain: no plan is left so."""
 MONEY_COLUMNS = ("payment", "carried", "returned", "transfer")
 
 
@@ -59,12 +61,19 @@ class Ground:
         columns = np.maximum(self.arrays.lower - plan.x, plan.x - self.arrays.upper)
         return float(max(rows.max(initial=0.0), columns.max(initial=0.0)))
 
-    def standing(self, x: Floats, flows: Flows) -> Standing:
-        """A plan from its columns and flows. ValueError when a flow has no arc."""
+    def short(self, plan: Standing) -> Ints:
+        """Rows of displacement that have less than they ask for."""
+        rows = self.core.displacement_row[self.core.displacement_row >= 0]
+        found: Ints = rows[(self.by_row[rows] @ plan.x + plan.use[rows]) < self.arrays.row_lower[rows] - ROW_DUST.max()]
+        return found
+
+    def standing(self, x: Floats, flows: Flows, flow_cost: float | None = None) -> Standing:
+        """A plan from its columns and flows. ValueError when a flow has no arc, unless their whole cost (in millions) is given."""
         flows = self._with_waits(flows)
-        cost = flow_costs(self.problem, flows)
+        cost = flow_costs(self.problem, flows) if flow_cost is None else np.zeros(len(flows.origin))
         matrix, _ = self.entries(Arcs(flows.origin, flows.cls, flows.entry, flows.pool, cost))
-        return Standing(x, flows, matrix[: self.rows] @ flows.amount, float(cost @ flows.amount) * MONEY)
+        total = float(cost @ flows.amount) * MONEY if flow_cost is None else flow_cost
+        return Standing(x, flows, matrix[: self.rows] @ flows.amount, total)
 
     def _with_waits(self, flows: Flows) -> Flows:
         """The flows with a row, be it 0, for the wait of every cell."""
@@ -82,9 +91,14 @@ class Ground:
             np.concatenate([flows.amount, np.zeros(int(new.sum()))]),
         )
 
-    def settled(self, decisions: Decisions, flows: Flows, limits: Limits) -> Standing | None:
-        """A plan from decisions and flows, all else at its best; None when they do not go together."""
-        blank = self.standing(np.zeros(self.columns), flows)
+    def settled(
+        self, decisions: Decisions, flows: Flows, limits: Limits, flow_cost: float | None = None, *, bending: bool = False
+    ) -> Standing | None:
+        """A plan from decisions and flows, all else at its best; None when they do not go together. ``flow_cost`` as of ``standing``.
+
+        ``bending`` lets displacement have less than it asks for, where nothing else is wrong: to be mended (see ``Part``).
+        """
+        blank = self.standing(np.zeros(self.columns), flows, flow_cost)
         lower, upper = self.arrays.lower.copy(), self.arrays.upper.copy()
         columns, values = self.decision_values(decisions)
         lower[columns] = upper[columns] = values
@@ -101,7 +115,23 @@ class Ground:
             solved = HighsBackend().solve(left, limits, relax=True)
             if solved.x is not None:
                 return replace(blank, x=solved.x)
-        return None
+        return self._bent(left, blank, limits) if bending else None
+
+    def _bent(self, left: ModelArrays, blank: Standing, limits: Limits) -> Standing | None:
+        """As little short of what displacement asks for as can be."""
+        rows = self.core.displacement_row[self.core.displacement_row >= 0]
+        count = len(rows)
+        short = sparse.csc_matrix((np.ones(count), (rows, np.arange(count))), shape=(self.rows, count))
+        bent = replace(
+            left,
+            cost=np.append(left.cost, np.full(count, BREACH)),
+            lower=np.append(left.lower, np.zeros(count)),
+            upper=np.append(left.upper, np.full(count, np.inf)),
+            integer=np.append(left.integer, np.zeros(count, np.bool_)),
+            matrix=sparse.csc_matrix(sparse.hstack([left.matrix, short])),
+        )
+        solved = HighsBackend().solve(bent, limits, relax=True)
+        return None if solved.x is None else replace(blank, x=solved.x[: self.columns])
 
     def nowhere(self) -> Flows:
         """Nobody is placed: all who enter wait to the end."""

@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sufficiency.case import Case
 from sufficiency.disclosure import Shown, shown_by_variant, shown_case, shown_plan
 from sufficiency.outputs.csvw import read_plan_table, write_table
 from sufficiency.outputs.geopackage import write_geopackage
-from sufficiency.outputs.known import read_known, write_known
 from sufficiency.outputs.map_page import PageNotBuiltError, write_map
 from sufficiency.plan import Plan, PlanTables
 from sufficiency.tables.plan_schemas import PLAN_SCHEMAS
@@ -110,8 +110,8 @@ def read_exact_plan(folder: Path) -> Plan:
 
 def _write_tables(plan: Plan, case: Case, folder: Path, *, exact: bool) -> None:
     (folder / "plan.json").write_text(json.dumps(_plain(plan.summary), indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
-    if plan.known.bound is not None:
-        write_known(plan.known, folder / KNOWN)
+    if plan.known:
+        np.savez_compressed(folder / KNOWN, allow_pickle=False, **plan.known)
     for variant, subfolder in SUBFOLDERS.items():
         (folder / subfolder).mkdir(exist_ok=True)
         for name in PLAN_SCHEMAS:
@@ -132,7 +132,14 @@ def read_plan(folder: Path) -> Plan:
         variant: PlanTables(**{name: read_plan_table(name, folder / subfolder) for name in PLAN_SCHEMAS})
         for variant, subfolder in SUBFOLDERS.items()
     }
-    return Plan(summary=summary, **tables, known=read_known(folder / KNOWN))
+    return Plan(summary=summary, **tables, known=_known(folder / KNOWN))
+
+
+def _known(path: Path) -> dict[str, NDArray[Any]]:
+    if not path.is_file():
+        return {}
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
 
 
 def _write_map_if_built(plan: Plan, case: Case, path: Path, shown: dict[str, Shown]) -> PageNotBuiltError | None:

@@ -1,0 +1,98 @@
+"""Flows year by year: nobody is lost, no pool holds too many, displacement has what it asks for, and they are nearly the cheapest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from solver_cases import MEDIUM, random_problem
+
+from solver.backends.network import Network
+from solver.backends.protocol import Limits
+from solver.decomposition.ascent import ascend
+from solver.decomposition.blocks import make_blocks
+from solver.decomposition.master import no_decisions
+from solver.decomposition.standing import Ground, Standing
+from solver.decomposition.yearly import flows_by_year
+from solver.problem import EXISTING, OUTSIDE, Problem
+from solver.result import Decisions, Flows
+from solver.rules import cheapest_first
+from solver.solve import SolveOptions, solve
+
+LIMITS = Limits(gap=1e-6, seconds=30, threads=1)
+SEEDS = range(1, 9)
+
+
+def by_year(problem: Problem, decisions: Decisions, known: Flows | None = None) -> tuple[Flows, Standing | None]:
+    prices = ascend(problem, make_blocks(problem, 100), steps=200, fixed=decisions, first_step=0.6).prices
+    flows = flows_by_year(problem, decisions, prices, known)
+    return flows, Ground(problem).settled(decisions, flows, LIMITS, bending=True)
+
+
+def without_floor(problem: Problem) -> Problem:
+    floor = np.zeros_like(problem.displacement.floor)
+    return replace(problem, displacement=replace(problem.displacement, floor=floor))
+
+
+def with_floor_of(problem: Problem, flows: Flows) -> Problem:
+    """Displacement asks for the use of OUTSIDE pools by these flows."""
+    outside = np.append(problem.pools.role, EXISTING)[flows.pool] == OUTSIDE
+    outside &= flows.pool < len(problem.pools.labels)
+    floor = np.zeros_like(problem.displacement.floor)
+    owner, family = problem.demand.origin_owner[flows.origin[outside]], problem.demand.class_family[flows.cls[outside]]
+    np.add.at(floor, (owner, family), flows.amount[outside, None] * problem.demand.stay[flows.cls[outside], flows.entry[outside]])
+    floor = np.maximum(0.0, floor * (1 - 1e-7) - 1e-6)
+    return replace(problem, displacement=replace(problem.displacement, floor=floor))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_held_flows_are_feasible_and_nearly_the_cheapest(seed: int) -> None:
+    problem = without_floor(random_problem(seed, MEDIUM))
+    decisions = no_decisions(problem)
+    flows, plan = by_year(problem, decisions)
+    assert plan is not None
+    ground = Ground(problem)
+    assert ground.breach(plan) < 1e-4
+    optimum = solve(problem, SolveOptions(gap=1e-6, seconds=60, threads=1), fixed=decisions).upper / 1e6
+    assert optimum * (1 - 1e-6) <= ground.upper(plan) <= optimum * 1.05
+    assert_nobody_lost(problem, flows)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_new_places_take_no_more_out_of_outside_pools_than_displacement_lets_them(seed: int) -> None:
+    problem = without_floor(random_problem(seed, MEDIUM))
+    known, _ = by_year(problem, no_decisions(problem))
+    problem = with_floor_of(problem, known)
+    decisions = cheapest_first(problem)
+    flows, plan = by_year(problem, decisions, known)
+    assert plan is not None
+    ground = Ground(problem)
+    assert_nobody_lost(problem, flows)
+    short = ground.arrays.row_lower - ground.by_row @ plan.x - plan.use
+    rows = ground.core.displacement_row[ground.core.displacement_row >= 0]
+    asked = ground.arrays.row_lower[rows].sum()
+    assert np.maximum(0.0, short[rows]).sum() <= 0.02 * asked
+    other = np.setdiff1d(np.arange(ground.rows), rows)
+    activity = (ground.by_row @ plan.x + plan.use)[other]
+    assert (activity <= ground.arrays.row_upper[other] + 1e-4).all()
+    assert (activity >= ground.arrays.row_lower[other] - 1e-4).all()
+
+
+def assert_nobody_lost(problem: Problem, flows: Flows) -> None:
+    present = problem.demand.entrants.copy()
+    waits = np.zeros_like(present)
+    unmet = flows.pool == len(problem.pools.labels)
+    np.add.at(waits, (flows.origin[unmet], flows.cls[unmet], flows.entry[unmet]), flows.amount[unmet])
+    present[:, :, 1:] += waits[:, :, :-1] * problem.demand.survival[:, None]
+    decided = np.zeros_like(present)
+    np.add.at(decided, (flows.origin, flows.cls, flows.entry), flows.amount)
+    np.testing.assert_allclose(decided, present, atol=1e-7)
+
+
+def test_a_network_that_cannot_take_its_supply_says_so() -> None:
+    network = Network()
+    one = np.ones(1, np.int64)
+    arcs = network.add(0 * one, one, 3 * one, one)
+    with pytest.raises(RuntimeError, match="no flow"):
+        network.cheapest(5 * one, 1, arcs)
