@@ -28,8 +28,8 @@ UNITS = 1e9
 """Flow is counted in whole parts of a place."""
 STEPS_OF_COST = 1e7
 """The dearest arc in whole steps of cost."""
-TRIALS, PASSES, MORE = 6, 2, 8.0
-"""Times that a period and that all are solved until displacement has what it asks for, and how many times what is missing is sought."""
+TRIALS = 4
+"""Times that a period is solved until displacement has what it asks for."""
 ENOUGH, SPARE = 5e-6, 1e-3
 """By how much a family may stay short of what displacement asks for, and the share more that is sought: later on there is less room."""
 
@@ -43,26 +43,19 @@ def flows_by_year(problem: Problem, decisions: Decisions, prices: Prices, known:
     """
     periods, floor = len(problem.periods), problem.displacement.floor
     places = problem.pools.capacity + opened_places(problem, decisions)
-    begin = _Stand(places, places + _overflow(problem, decisions), floor, np.zeros(problem.demand.entrants.shape[:2]))
+    stand = _Stand(places, places + _overflow(problem, decisions), floor, np.zeros(problem.demand.entrants.shape[:2]))
     over_cost = (problem.pools.overflow_cost * problem.pool_weight)[:, None] * problem.weight
     reach, present = _Reach(problem, prices), deciding(problem)
     later = np.zeros((periods, *places.shape)) if known is None else _outside_use(problem, known)
     group = problem.demand.origin_owner[:, None] * floor.shape[1] + problem.demand.class_family
-    wished = SPARE * floor
-    for _ in range(PASSES):
-        stand, found, missing = begin, list[Flows](), np.zeros_like(floor)
-        for v in range(periods):
-            amount = problem.demand.entrants[:, :, v] + stand.waiting
-            z, c = np.nonzero((amount > 0) & present[:, :, v])
-            room, full = _room(stand.places, later, v), _room(stand.full, later, v)
-            period = _Period(problem, reach, v, z, c, amount[z, c], group[z, c], room, full, over_cost[:, v])
-            found.append(period.flows(stand.needed[:, :, v].ravel(), wished[:, :, v].ravel()))
-            stand = stand.after(problem, reach.share, found[-1])
-            missing[:, :, v] = np.maximum(0.0, stand.needed[:, :, v] - ENOUGH)
-        if not missing.any():
-            break
-        # too few were left who could go outside: more have to go there from the beginning
-        wished = wished + MORE * np.cumsum(missing[:, :, ::-1], axis=2)[:, :, ::-1]
+    found = list[Flows]()
+    for v in range(periods):
+        amount = problem.demand.entrants[:, :, v] + stand.waiting
+        z, c = np.nonzero((amount > 0) & present[:, :, v])
+        room, full = _room(stand.places, later, v), _room(stand.full, later, v)
+        period = _Period(problem, reach, v, z, c, amount[z, c], group[z, c], room, full, over_cost[:, v])
+        found.append(period.flows(stand.needed[:, :, v].ravel(), SPARE * floor[:, :, v].ravel()))
+        stand = stand.after(problem, reach.share, found[-1])
     return Flows(*(np.concatenate(columns) for columns in zip(*(vars(flows).values() for flows in found), strict=True)))
 
 
@@ -205,7 +198,7 @@ class _Period:
         outside, new = counted(flow[:, :OUTSIDE_NEAREST].sum(axis=1)), counted((share * flow[:, OUTSIDE_NEAREST:]).sum(axis=1))
         everybody, thought = counted(self.amount), new
         for trial in range(TRIALS):
-            short = needed + (0.0 if trial else spare) - outside - new > ENOUGH
+            short = needed - outside - new > ENOUGH
             if not short.any():
                 break
             if trial:
