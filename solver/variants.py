@@ -30,7 +30,7 @@ def with_starts(problem: Problem, keep: Bools) -> Problem:
     """Only these starts (K,) are possible. Solutions of the result have their own starts: see ``lift``."""
     options = problem.options
     position = np.cumsum(keep) - 1
-    committed = np.where(options.committed_start >= 0, position[np.maximum(options.committed_start, 0)], -1)
+    committed = np.where(options.committed_start >= 0, np.append(position, -1)[np.maximum(options.committed_start, 0)], -1)
     if not keep[options.committed_start[options.committed_start >= 0]].all():
         raise ValueError("a committed start can't be left out")
     fewer = replace(options, committed_start=committed)

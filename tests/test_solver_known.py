@@ -19,7 +19,7 @@ from solver.known import Known, held_key, known_of
 from solver.problem import Problem
 from solver.result import Flows, Solution
 from solver.solve import SolveOptions, solve
-from solver.variants import forbidding, forcing, lower, with_money
+from solver.variants import forbidding, forcing, lower, with_money, with_starts
 
 DECOMPOSED = SolveOptions(gap=0.01, seconds=60.0, threads=1, direct_arcs=0)
 EXACT = SolveOptions(gap=1e-5, seconds=120.0, threads=1, direct_arcs=10**7)
@@ -151,3 +151,13 @@ def test_prices_of_another_problem_are_left_alone() -> None:
     alone = solve(other, DECOMPOSED, known_flows=standing)
     again = solve(other, DECOMPOSED, known_flows=standing, known=first(1)[1])
     assert (again.upper, again.lower) == (alone.upper, alone.lower)
+
+
+def test_a_problem_with_no_start_left_is_known_too() -> None:
+    problem = medium(1)
+    none = np.zeros(len(problem.options.start_option), np.bool_)
+    none[problem.options.committed_start[problem.options.committed_start >= 0]] = True
+    bare = with_starts(problem, none)
+    assert held_key(bare, no_decisions(bare)) == held_key(problem, no_decisions(problem))
+    if not none.any():
+        assert len(with_starts(bare, none[:0]).options.start_option) == 0
