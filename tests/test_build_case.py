@@ -429,9 +429,9 @@ def test_the_default_suitability_says_what_serves_whom() -> None:
 
 @real_data
 def test_hampshire_and_surrey_from_the_real_files() -> None:
-    start = time.process_time()
+    start = time.monotonic()
     case = build_case(Path(str(REAL)), level="lsoa", councils=["Hampshire", "Surrey"])
-    assert time.process_time() - start < 300
+    assert time.monotonic() - start < 300
     assert [str(problem) for problem in check_case(case) if problem.level == "error"] == []
     placed = with_kinds(case)
     by_kind = placed.groupby("kind")["pupils"].sum()
