@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from browsing import AXE, CHROMIUM, ROOT, keep, violations
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Request
 
 from api.routes.page import DIST
 
@@ -87,8 +87,12 @@ def visiting(browser: Browser, address: str) -> Iterator[Desk]:
     """A visit in which the page asks no other server and raises no error."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, permissions=["clipboard-read", "clipboard-write"])
     desk = Desk(context.new_page(), address)
-    own = lambda request: request.url.startswith((desk.address, "blob:", "data:"))  # noqa: E731
-    desk.page.on("request", lambda request: None if own(request) else desk.outside.append(request.url))
+
+    def note(request: Request) -> None:
+        if not request.url.startswith((desk.address, "blob:", "data:")):
+            desk.outside.append(request.url)
+
+    desk.page.on("request", note)
     desk.page.on("pageerror", lambda error: desk.errors.append(str(error)))
     yield desk
     context.close()

@@ -10,11 +10,15 @@ from solver_cases import MEDIUM, random_problem
 
 from solver.backends.network import Network
 from solver.backends.protocol import Limits
+from solver.decomposition import yearly
 from solver.decomposition.ascent import ascend
 from solver.decomposition.blocks import make_blocks
 from solver.decomposition.master import no_decisions
+from solver.decomposition.neighbourhoods import Pace, mended
 from solver.decomposition.standing import Ground, Standing
+from solver.decomposition.tasks import run_here
 from solver.decomposition.yearly import flows_by_year
+from solver.pricing import no_prices
 from solver.problem import EXISTING, OUTSIDE, Problem
 from solver.result import Decisions, Flows
 from solver.rules import cheapest_first
@@ -27,6 +31,7 @@ SEEDS = range(1, 9)
 def by_year(problem: Problem, decisions: Decisions, known: Flows | None = None) -> tuple[Flows, Standing | None]:
     prices = ascend(problem, make_blocks(problem, 100), steps=200, fixed=decisions, first_step=0.6).prices
     flows = flows_by_year(problem, decisions, prices, known)
+    assert flows is not None
     return flows, Ground(problem).settled(decisions, flows, LIMITS, bending=True)
 
 
@@ -77,6 +82,35 @@ def test_new_places_take_no_more_out_of_outside_pools_than_displacement_lets_the
     activity = (ground.by_row @ plan.x + plan.use)[other]
     assert (activity <= ground.arrays.row_upper[other] + 1e-4).all()
     assert (activity >= ground.arrays.row_lower[other] - 1e-4).all()
+
+
+def test_who_is_missing_outside_is_brought_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flows that forget displacement are short of it; programmes of the owners concerned mend them at a true cost."""
+    monkeypatch.setattr(yearly, "TRIALS", 0)
+    mends = 0
+    for seed in SEEDS:
+        problem = without_floor(random_problem(seed, MEDIUM))
+        known, _ = by_year(problem, no_decisions(problem))
+        problem = with_floor_of(problem, known)
+        decisions = cheapest_first(problem)
+        _, plan = by_year(problem, decisions, known)
+        assert plan is not None
+        ground = Ground(problem)
+        if not len(ground.short(plan)):
+            continue
+        mends += 1
+        pace = Pace(lambda: 60.0, 1, 1, run_here, lambda _: None)
+        whole = mended(ground, plan, no_prices(problem), pace)
+        assert not len(ground.short(whole))
+        assert ground.breach(whole) < 1e-4
+        optimum = solve(problem, SolveOptions(gap=1e-6, seconds=60, threads=1), fixed=decisions, known_flows=[known]).upper / 1e6
+        assert ground.upper(whole) >= optimum * (1 - 1e-6)
+    assert mends
+
+
+def test_flows_end_when_they_are_to_stop() -> None:
+    problem = random_problem(1, MEDIUM)
+    assert flows_by_year(problem, no_decisions(problem), no_prices(problem), stop=lambda: True) is None
 
 
 def assert_nobody_lost(problem: Problem, flows: Flows) -> None:

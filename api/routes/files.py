@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path as FilePath
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Request
@@ -63,7 +64,11 @@ def read(
     path = store.plans / plan.id / name
     if name not in FILES or not path.is_file():
         raise not_found("file", name)
-    etag = etag_of(plan.id, name)
+    return sent(request, path, FILES[name][0], plan.id, etag_of(plan.id, name))
+
+
+def sent(request: Request, path: FilePath, kind: str, plan_id: str, etag: str) -> Response:
+    """A file of a plan, named after it, or 304 where the caller has it."""
     if (same := unchanged(request, etag)) is not None:
         return same
-    return FileResponse(path, media_type=FILES[name][0], filename=f"{plan.id}-{name}", headers={"ETag": etag, **CACHING})
+    return FileResponse(path, media_type=kind, filename=f"{plan_id}-{path.name}", headers={"ETag": etag, **CACHING})

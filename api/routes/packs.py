@@ -14,10 +14,10 @@ from sqlalchemy import select
 
 from api.auth.principal import permit
 from api.bodies import Strict, example
-from api.conditional import CACHING, ConditionalRoute, etag_of, unchanged
+from api.conditional import ConditionalRoute, etag_of
 from api.once import OnceDep
 from api.problems import not_found, problems
-from api.routes.files import FileBody
+from api.routes.files import FileBody, sent
 from api.routes.plans import find_plan
 from api.routes.requests import NewRequest, add_request
 from api.routes.runs import RunBody, State, accepted
@@ -100,11 +100,7 @@ def read(
     pack = next((one for one in _packs(store, plan) if one.run_id == run_id), None)
     if pack is None or name not in {file.name for file in pack.files}:
         raise not_found("file", name)
-    etag = etag_of(plan.id, run_id, name)
-    if (same := unchanged(request, etag)) is not None:
-        return same
-    path = store.answers(plan.id) / run_id / name
-    return FileResponse(path, media_type=FILES[name][0], filename=f"{plan.id}-{name}", headers={"ETag": etag, **CACHING})
+    return sent(request, store.answers(plan.id) / run_id / name, FILES[name][0], plan.id, etag_of(plan.id, run_id, name))
 
 
 def _refuse_strangers(case: CaseRow, council_code: str | None) -> None:

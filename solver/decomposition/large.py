@@ -73,12 +73,13 @@ class _Zones:
         return self.by_year(decisions, held.prices)
 
     def by_year(self, decisions: Decisions, prices: Prices) -> Standing | None:
-        """A plan with these decisions and flows by year."""
-        flows = flows_by_year(self.ground.problem, decisions, prices, *self.known[:1])
-        plan = self.ground.settled(decisions, flows, self.limits, bending=True)
-        if plan is not None and len(self.ground.short(plan)):
-            plan = mended(self.ground, plan, prices, self.pace)
-        return None if plan is None or self.ground.breach(plan) > ROW_DUST else plan
+        """A plan with these decisions and flows by year; None when they do not go together, or when interrupted."""
+        flows = flows_by_year(self.ground.problem, decisions, prices, *self.known[:1], stop=self.search.budget.interrupted)
+        plan = None if flows is None else self.ground.settled(decisions, flows, self.limits, bending=True)
+        if plan is None or not len(self.ground.short(plan)):
+            return plan
+        plan = mended(self.ground, plan, prices, self.pace)
+        return None if len(self.ground.short(plan)) else plan
 
 
 def decompose_large(
@@ -95,8 +96,9 @@ def decompose_large(
     limits = Limits(gap=budget.gap, seconds=budget.seconds, threads=budget.threads, seed=budget.seed)
     blocks = make_blocks(problem, PRICE_BLOCKS)
     search = Search(problem, budget, blocks, Master(build_core(problem), blocks, limits))
-    pace = Pace(lambda: search.left() - LAST * budget.seconds, budget.threads, budget.seed, run, _noter(search), budget.interrupted)
     coarse = zoned(problem, _zone_size(problem, PLAN_ARCS))
+    last = LAST * budget.seconds if _ends_on_all_arcs(problem, coarse) else 0.0
+    pace = Pace(lambda: search.left() - last, budget.threads, budget.seed, run, _noter(search), budget.interrupted)
     zones = _Zones(
         coarse,
         Ground(coarse.problem),
@@ -118,7 +120,7 @@ def decompose_large(
         packages = Packages(search.master)
         packages.add(plan.x)
         prices, packed = _raised(search, packages, prices, run)
-        plan = min([plan, *_those(zones.valued(packed, prices))], key=ground.upper)
+        plan = min(plan, zones.valued(packed, prices) or plan, key=ground.upper)
         search.upper = ground.upper(plan)
         search.note("plan")
         plan = improved(
@@ -128,7 +130,7 @@ def decompose_large(
             pace,
             packages=packages,
             enough=lambda upper: upper - search.lower <= budget.gap * abs(upper),
-            again=lambda plan: min([plan, *_those(zones.valued(ground.decisions(plan), prices))], key=ground.upper),
+            again=lambda plan: zones.valued(ground.decisions(plan), prices),
         )
     solution = _solution(zones, plan, prices)
     search.upper = solution.upper * MONEY
@@ -223,7 +225,7 @@ def _solution(zones: _Zones, plan: Standing, prices: Prices) -> Solution:
     used = plan.flows.amount > 0
     flows = shared_out(problem, zones.coarse, Flows(*(column[used] for column in vars(plan.flows).values())))
     plan = replace(plan, flow_cost=_cost(problem, flows))
-    if ground.problem is not problem and problem.arcs <= ALL_ARCS:
+    if _ends_on_all_arcs(problem, zones.coarse):
         plan, flows = min((plan, flows), _on_all_arcs(zones, plan, prices) or (plan, flows), key=lambda one: ground.upper(one[0]))
     breach = ground.breach(plan)
     if breach > ROW_DUST:
@@ -240,6 +242,10 @@ def _solution(zones: _Zones, plan: Standing, prices: Prices) -> Solution:
     )
 
 
+def _ends_on_all_arcs(problem: Problem, coarse: Zoned) -> bool:
+    return coarse.problem is not problem and problem.arcs <= ALL_ARCS
+
+
 def _on_all_arcs(zones: _Zones, plan: Standing, prices: Prices) -> tuple[Standing, Flows] | None:
     """The plan's options with flows that know every origin's own way; None when interrupted, or when they do not go together."""
     search, decisions = zones.search, zones.ground.decisions(plan)
@@ -254,7 +260,9 @@ def _on_all_arcs(zones: _Zones, plan: Standing, prices: Prices) -> tuple[Standin
         first_step=LEAST_STEP,
         stop=search.budget.interrupted,
     ).prices
-    flows = flows_by_year(search.problem, decisions, held, *zones.known_flows[:1])
+    flows = flows_by_year(search.problem, decisions, held, *zones.known_flows[:1], stop=search.budget.interrupted)
+    if flows is None:
+        return None
     # rows know no origins, so that zones tell what the flows add to them
     settled = zones.ground.settled(decisions, gathered(zones.coarse, flows), zones.limits, _cost(search.problem, flows))
     return None if settled is None else (settled, flows)

@@ -99,12 +99,12 @@ def improved(
     *,
     enough: Callable[[float], bool],
     packages: Packages | None = None,
-    again: Callable[[Standing], Standing] = lambda plan: plan,
+    again: Callable[[Standing], Standing | None] = lambda _: None,
 ) -> Standing:
     """A plan at most as dear, found part by part until time is up or the cost is ``enough``.
 
     ``packages``: whole programmes to choose from, tried on larger groups before every option is free on smaller ones.
-    ``again``: the same options with all flows sought anew, after each time round.
+    ``again``: the same options with all flows sought anew, before they are filled cluster by cluster after each time round.
     """
     charged = Charges(ground, prices)
     random = np.random.default_rng(pace.seed)
@@ -127,7 +127,8 @@ def improved(
             pace.note(ground.upper(plan))
             if pace.left() <= 0 or enough(ground.upper(plan)):
                 return plan
-        plan = min(plan, again(plan), key=ground.upper)
+        plan = min(plan, again(plan) or plan, key=ground.upper)
+        plan = _refilled(ground, plan, charged, pace, _clusters(ground, near, random))
         pace.note(ground.upper(plan))
         if before - ground.upper(plan) <= LEAST_SWEEP_GAIN * abs(before) or size == 1:
             size = size + 1 if size < len(groups) else 1

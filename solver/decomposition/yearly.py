@@ -10,6 +10,7 @@ family letting only so many elsewhere (their cost there known by its prices), th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,8 +35,10 @@ ENOUGH, SPARE = 5e-6, 1e-3
 """By how much a family may stay short of what displacement asks for, and the share more that is sought: later on there is less room."""
 
 
-def flows_by_year(problem: Problem, decisions: Decisions, prices: Prices, known: Flows | None = None) -> Flows:
-    """Flows with ``decisions`` held, within the places of every period.
+def flows_by_year(
+    problem: Problem, decisions: Decisions, prices: Prices, known: Flows | None = None, *, stop: Callable[[], bool] = lambda: False
+) -> Flows | None:
+    """Flows with ``decisions`` held, within the places of every period; None once it is to ``stop``.
 
     Use of OUTSIDE pools is what displacement asks for, but where those who could go there were placed before or find no room; latent
     users are not counted on. ``known``: flows that keep displacement; what their later entrants use of OUTSIDE pools is kept free.
@@ -50,6 +53,8 @@ def flows_by_year(problem: Problem, decisions: Decisions, prices: Prices, known:
     group = problem.demand.origin_owner[:, None] * floor.shape[1] + problem.demand.class_family
     found = list[Flows]()
     for v in range(periods):
+        if stop():
+            return None
         amount = problem.demand.entrants[:, :, v] + stand.waiting
         z, c = np.nonzero((amount > 0) & present[:, :, v])
         room, full = _room(stand.places, later, v), _room(stand.full, later, v)
@@ -183,13 +188,9 @@ class _Period:
         out_pool, out_cost, _ = self.reach.nearest(self.z, self.c, self.v, OUTSIDE_NEAREST, outside=True)
         pool, cost, priced = self.reach.nearest(self.z, self.c, self.v, NEAREST, outside=False)
         both = np.concatenate([out_pool[:, :-1], pool], axis=1)
-        first = np.concatenate([out_cost[:, :NEAREST], cost], axis=1)
-        flow = np.insert(
-            self._cheapest(np.concatenate([out_pool[:, :NEAREST], pool], axis=1), first, self.amount),
-            [NEAREST] * (OUTSIDE_NEAREST - NEAREST),
-            0.0,
-            axis=1,
-        )
+        every = np.r_[:NEAREST, OUTSIDE_NEAREST : both.shape[1]]
+        flow = np.zeros(both.shape)
+        flow[:, every] = self._cheapest(both[:, every], np.concatenate([out_cost[:, :-1], cost], axis=1)[:, every], self.amount)
         share = np.append(self.reach.share, np.zeros((len(self.reach.share), 1)), axis=1)[self.c[:, None], pool]
 
         def counted(weights: Floats) -> Floats:
