@@ -8,6 +8,7 @@ import numpy as np
 from solver_oracle import outside_use
 
 from solver.problem import EXISTING, NEW, OUTSIDE, Bools, Demand, Displacement, Floats, Funds, Ints, Links, Options, Pools, Problem
+from solver.result import Flows
 
 FEATURES = frozenset(
     {
@@ -265,3 +266,19 @@ def _funds(random: np.random.Generator, size: Size, options: Options, features: 
         )
     share = random.uniform(0.1, 0.7, (count, years)) if "carry" in features else np.ones((count, years))
     return Funds(tuple(f"fund {g}" for g in range(count)), amount, eligible, share)
+
+
+def without_floor(problem: Problem) -> Problem:
+    floor = np.zeros_like(problem.displacement.floor)
+    return replace(problem, displacement=replace(problem.displacement, floor=floor))
+
+
+def with_floor_of(problem: Problem, flows: Flows) -> Problem:
+    """Displacement asks for the use of OUTSIDE pools by these flows."""
+    outside = np.append(problem.pools.role, EXISTING)[flows.pool] == OUTSIDE
+    outside &= flows.pool < len(problem.pools.labels)
+    floor = np.zeros_like(problem.displacement.floor)
+    owner, family = problem.demand.origin_owner[flows.origin[outside]], problem.demand.class_family[flows.cls[outside]]
+    np.add.at(floor, (owner, family), flows.amount[outside, None] * problem.demand.stay[flows.cls[outside], flows.entry[outside]])
+    floor = np.maximum(0.0, floor * (1 - 1e-7) - 1e-6)
+    return replace(problem, displacement=replace(problem.displacement, floor=floor))

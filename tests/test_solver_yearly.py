@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
-from solver_cases import MEDIUM, random_problem
+from solver_cases import MEDIUM, random_problem, with_floor_of, without_floor
 
 from solver.backends.network import Network
 from solver.backends.protocol import Limits
@@ -19,7 +17,7 @@ from solver.decomposition.standing import Ground, Standing
 from solver.decomposition.tasks import run_here
 from solver.decomposition.yearly import flows_by_year
 from solver.pricing import no_prices
-from solver.problem import EXISTING, OUTSIDE, Problem
+from solver.problem import Problem
 from solver.result import Decisions, Flows
 from solver.rules import cheapest_first
 from solver.solve import SolveOptions, solve
@@ -33,22 +31,6 @@ def by_year(problem: Problem, decisions: Decisions, known: Flows | None = None) 
     flows = flows_by_year(problem, decisions, prices, known)
     assert flows is not None
     return flows, Ground(problem).settled(decisions, flows, LIMITS, bending=True)
-
-
-def without_floor(problem: Problem) -> Problem:
-    floor = np.zeros_like(problem.displacement.floor)
-    return replace(problem, displacement=replace(problem.displacement, floor=floor))
-
-
-def with_floor_of(problem: Problem, flows: Flows) -> Problem:
-    """Displacement asks for the use of OUTSIDE pools by these flows."""
-    outside = np.append(problem.pools.role, EXISTING)[flows.pool] == OUTSIDE
-    outside &= flows.pool < len(problem.pools.labels)
-    floor = np.zeros_like(problem.displacement.floor)
-    owner, family = problem.demand.origin_owner[flows.origin[outside]], problem.demand.class_family[flows.cls[outside]]
-    np.add.at(floor, (owner, family), flows.amount[outside, None] * problem.demand.stay[flows.cls[outside], flows.entry[outside]])
-    floor = np.maximum(0.0, floor * (1 - 1e-7) - 1e-6)
-    return replace(problem, displacement=replace(problem.displacement, floor=floor))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -86,7 +68,7 @@ def test_new_places_take_no_more_out_of_outside_pools_than_displacement_lets_the
 
 def test_who_is_missing_outside_is_brought_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Flows that forget displacement are short of it; programmes of the owners concerned mend them at a true cost."""
-    monkeypatch.setattr(yearly, "TRIALS", 0)
+    monkeypatch.setattr(yearly, "ENOUGH", np.inf)
     mends = 0
     for seed in SEEDS:
         problem = without_floor(random_problem(seed, MEDIUM))

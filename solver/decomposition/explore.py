@@ -40,7 +40,7 @@ def other_options(
     run: Run,
 ) -> Decisions | None:
     """Options that look better than the known plan's, or None when none are found in time."""
-    coarse = zoned(problem, _zone_size(problem), shared=False)
+    coarse = zoned(problem, _zone_size(problem))
     ground = Ground(coarse.problem)
     begin = ground.settled(known.decisions, gathered(coarse, known.flows), Limits(threads=threads, seed=seed))
     if begin is None:

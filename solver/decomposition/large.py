@@ -1,20 +1,21 @@
 """Plans and proofs for problems of hundreds of millions of arcs.
 
-    prices    ascend on rough zones, then on finer ones: a few hundred evaluations of what every cell would choose
-    bound     evaluate those prices on all arcs, with an exact choice of options at them,
+    prices    ascend on rough zones, then on finer ones, then on all arcs: some hundred evaluations of what every cell would choose
+    bound     those prices on all arcs, with an exact choice of options at them,
               then prices for whole packages of options (see ``packages``)
     plan      the options that prices and packages favour, valued on the finer zones: prices with them held, then flows
               year by year (see ``yearly``); then better part by part, in packages and freely (see ``neighbourhoods``)
-    flows     year by year on all arcs, or shared out from zones to origins where that is cheaper
+    flows     those of the plan's options year by year on all arcs
 
-Bound and plan are of the same problem: the bound's prices run through all arcs within reach, and the plan's cost is that
-of the problem's own arcs.
+Zones reach what any of their origins does: prices that have not seen an arc prove nothing where it is the cheapest. So a
+plan on zones is a promise, and its cost is what its flows on all arcs come to. Bound and plan are of the same problem.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -28,26 +29,24 @@ from solver.decomposition.search import Budget, NoPlanError, Search, decisions_o
 from solver.decomposition.standing import Ground, Standing
 from solver.decomposition.tasks import Run, run_here
 from solver.decomposition.yearly import flows_by_year
-from solver.decomposition.zones import Zoned, gathered, shared_out, zoned
+from solver.decomposition.zones import Zoned, gathered, zoned
 from solver.formulation import MONEY, beside_flows, build_core
-from solver.pricing import Blocks, Prices, flow_costs, respond
+from solver.pricing import Prices, flow_costs, respond
 from solver.problem import Problem
 from solver.result import Decisions, Flows, Solution, Termination
 
 PLAN_ARCS, ROUGH_ARCS = 160_000_000, 50_000_000
 """Most arcs of the zones on which plans are improved, and of those on which prices are found."""
-STEPS, WARM_STEPS, FINER_STEPS = 400, 150, 60
-"""Price steps on rough zones, from nothing and from known prices, and then on finer zones."""
-HELD_STEPS, ALL_STEPS = 150, 30
-"""Price steps for flows of held options, on zones and on all arcs."""
+STEPS, FINER_STEPS = 400, 150
+"""Price steps on rough zones, and then on finer ones."""
+HELD_STEPS, ALL_STEPS = 150, 40
+"""Price steps for flows of held options on zones, and at the end of every climb on all arcs."""
 LARGE_STEP, SMALL_STEP, LEAST_STEP = 0.6, 0.3, 0.05
 RAISING, LAST = 0.35, 0.15
 """Shares of the time for raising the bound by packages, and for the flows on all arcs."""
 PRICE_BLOCKS = 1_000
 GOOD_FLOWS = 0.005
 """Gap of held options from which their flows are filled by linear programmes as well."""
-ALL_ARCS = 400_000_000
-"""Up to so many arcs flows are sought on all of them at the end."""
 ROW_DUST = 1e-4
 """Largest breach of a row, in pupils or GBP m, with which a plan is taken up."""
 
@@ -58,19 +57,47 @@ class _Zones:
 
     coarse: Zoned
     ground: Ground
-    blocks: Blocks
     search: Search
     limits: Limits
     known_flows: Sequence[Flows]
     """Flows that are feasible whatever is built, and the same of zones."""
     known: Sequence[Flows]
-    pace: Pace
+    run: Run
+    last: float
+    """Seconds kept for the flows on all arcs."""
+
+    @cached_property
+    def pace(self) -> Pace:
+        """Of the search for a better plan."""
+        search, budget = self.search, self.search.budget
+
+        def note(upper: float) -> None:
+            search.upper = min(search.upper, upper + self.dearer)
+            search.note("parts")
+
+        return Pace(lambda: search.left() - self.last, budget.threads, budget.seed, self.run, note, budget.interrupted)
+
+    @cached_property
+    def dearer(self) -> float:
+        """What known flows cost more on all arcs than on zones (in millions)."""
+        problem, coarse = self.search.problem, self.coarse.problem
+        if coarse is problem or not self.known:
+            return 0.0
+        return _cost(problem, self.known_flows[0]) - _cost(coarse, self.known[0])
+
+    def note(self, phase: str, plan: Standing) -> None:
+        """Log a plan on zones at what it will cost on all arcs."""
+        self.search.upper = self.ground.upper(plan) + self.dearer
+        self.search.note(phase)
 
     def valued(self, decisions: Decisions, prices: Prices) -> Standing | None:
         """A plan with these decisions, its flows at good prices for them; None when they do not go together."""
-        problem, stop = self.ground.problem, self.search.budget.interrupted
-        held = ascend(problem, self.blocks, steps=HELD_STEPS, fixed=decisions, begin=prices, first_step=SMALL_STEP, stop=stop)
-        return self.by_year(decisions, held.prices)
+        return self.by_year(decisions, self.climbed(self.ground.problem, HELD_STEPS, SMALL_STEP, prices, decisions))
+
+    def climbed(self, problem: Problem, steps: int, step: float, begin: Prices | None, fixed: Decisions | None) -> Prices:
+        """Better prices, of the problem itself or of zones."""
+        stop, blocks = self.search.budget.interrupted, make_blocks(problem, PRICE_BLOCKS)
+        return ascend(problem, blocks, steps=steps, fixed=fixed, begin=begin, first_step=step, stop=stop).prices
 
     def by_year(self, decisions: Decisions, prices: Prices) -> Standing | None:
         """A plan with these decisions and flows by year; None when they do not go together, or when interrupted."""
@@ -97,65 +124,50 @@ def decompose_large(
     blocks = make_blocks(problem, PRICE_BLOCKS)
     search = Search(problem, budget, blocks, Master(build_core(problem), blocks, limits))
     coarse = zoned(problem, _zone_size(problem, PLAN_ARCS))
-    last = LAST * budget.seconds if _ends_on_all_arcs(problem, coarse) else 0.0
-    pace = Pace(lambda: search.left() - last, budget.threads, budget.seed, run, _noter(search), budget.interrupted)
+    last = LAST * budget.seconds if coarse.problem is not problem else 0.0
     zones = _Zones(
         coarse,
         Ground(coarse.problem),
-        make_blocks(coarse.problem, PRICE_BLOCKS),
         search,
         limits,
         known_flows,
         [gathered(coarse, one) for one in known_flows],
-        pace,
+        run,
+        last,
     )
     ground = zones.ground
     prices, favoured = _bound(search, zones, fixed, start)
-    plan = _first_plan(zones, prices, candidates, fixed, start, favoured)
-    search.upper = ground.upper(plan)
-    search.note("plan")
-    if fixed is not None and search.upper - search.lower > max(budget.gap, GOOD_FLOWS) * abs(search.upper):
-        plan = filled(ground, plan, prices, pace)
-    if fixed is None:
-        packages = Packages(search.master)
-        packages.add(plan.x)
-        prices, packed = _raised(search, packages, prices, run)
-        plan = min(plan, zones.valued(packed, prices) or plan, key=ground.upper)
-        search.upper = ground.upper(plan)
-        search.note("plan")
-        plan = improved(
-            ground,
-            plan,
-            prices,
-            pace,
-            packages=packages,
-            enough=lambda upper: upper - search.lower <= budget.gap * abs(upper),
-            again=lambda plan: zones.valued(ground.decisions(plan), prices),
-        )
-    solution = _solution(zones, plan, prices)
-    search.upper = solution.upper * MONEY
-    search.note("flows")
-    return finished(search, solution)
-
-
-def _those(plan: Standing | None) -> list[Standing]:
-    return [] if plan is None else [plan]
+    if fixed is not None:
+        return finished(search, _held(zones, fixed, prices))
+    plan = _first_plan(zones, prices, candidates, start, favoured)
+    packages = Packages(search.master)
+    packages.add(plan.x)
+    prices, packed = _raised(search, packages, prices, run)
+    plan = min(plan, zones.valued(packed, prices) or plan, key=ground.upper)
+    zones.note("plan", plan)
+    plan = improved(
+        ground,
+        plan,
+        prices,
+        zones.pace,
+        packages=packages,
+        enough=lambda upper: upper + zones.dearer - search.lower <= budget.gap * abs(upper),
+        again=lambda plan: zones.valued(ground.decisions(plan), prices),
+    )
+    return finished(search, _planned(zones, plan, prices, start))
 
 
 def _bound(search: Search, zones: _Zones, fixed: Decisions | None, start: Solution | None) -> tuple[Prices, Decisions | None]:
     """Good prices, what they prove on all arcs, and the options that they favour."""
-    problem, budget = search.problem, search.budget
+    problem = search.problem
     begin = None if start is None else start.prices
-    steps, step = (STEPS, LARGE_STEP) if begin is None else (WARM_STEPS, SMALL_STEP)
+    steps, step = STEPS, LARGE_STEP if begin is None else SMALL_STEP
     if _zone_size(problem, ROUGH_ARCS) > _zone_size(problem, PLAN_ARCS):
-        rough = zoned(problem, _zone_size(problem, ROUGH_ARCS)).problem
-        begin = ascend(
-            rough, make_blocks(rough, PRICE_BLOCKS), steps=steps, fixed=fixed, begin=begin, first_step=step, stop=budget.interrupted
-        ).prices
+        begin = zones.climbed(zoned(problem, _zone_size(problem, ROUGH_ARCS)).problem, steps, step, begin, fixed)
         steps, step = FINER_STEPS, LEAST_STEP
-    found = ascend(
-        zones.ground.problem, zones.blocks, steps=steps, fixed=fixed, begin=begin, first_step=step, stop=budget.interrupted
-    ).prices
+    found = zones.climbed(zones.ground.problem, steps, step, begin, fixed)
+    if zones.ground.problem is not problem:
+        found = zones.climbed(problem, ALL_STEPS, LEAST_STEP, found, fixed)
     value = float(respond(problem, search.blocks, found).value.sum()) * MONEY
     search.lower = search.master.core_dual(found, fixed).core_part + value
     search.note("prices")
@@ -195,77 +207,90 @@ def _raised(search: Search, packages: Packages, prices: Prices, run: Run) -> tup
 
 
 def _first_plan(
-    zones: _Zones,
-    prices: Prices,
-    candidates: Sequence[Decisions],
-    fixed: Decisions | None,
-    start: Solution | None,
-    favoured: Decisions | None,
+    zones: _Zones, prices: Prices, candidates: Sequence[Decisions], start: Solution | None, favoured: Decisions | None
 ) -> Standing:
-    """The cheapest of the known plans, as they are or with new flows, and of what prices favour. NoPlanError when none fits."""
+    """The cheapest of the known plans and of what prices favour. NoPlanError when none fits."""
     ground, limits = zones.ground, zones.limits
-    chosen = [fixed] if fixed else [no_decisions(ground.problem), *candidates]
+    chosen = [no_decisions(ground.problem), *candidates]
     pairs = [(decisions, known) for decisions in chosen for known in zones.known or [ground.nowhere()]]
-    if start is not None and fixed is None:
+    if start is not None:
         pairs.insert(0, (start.decisions, gathered(zones.coarse, start.flows)))
     plans = [plan for decisions, known in pairs if (plan := ground.settled(decisions, known, limits)) is not None]
-    if fixed is not None:
-        # the prices are those of these decisions
-        plans += _those(zones.by_year(fixed, prices))
-    elif favoured is not None:
-        plans += _those(zones.valued(favoured, prices))
+    if favoured is not None and (plan := zones.valued(favoured, prices)) is not None:
+        plans.append(plan)
     if not plans:
         raise NoPlanError("no known choice of options and flows keeps every requirement")
-    return min(plans, key=ground.upper)
+    zones.note("plan", best := min(plans, key=ground.upper))
+    return best
 
 
-def _solution(zones: _Zones, plan: Standing, prices: Prices) -> Solution:
-    """The plan on the problem's own arcs. RuntimeError when it breaks a row: a plan is never taken on trust."""
-    problem, ground = zones.search.problem, zones.ground
-    used = plan.flows.amount > 0
-    flows = shared_out(problem, zones.coarse, Flows(*(column[used] for column in vars(plan.flows).values())))
-    plan = replace(plan, flow_cost=_cost(problem, flows))
-    if _ends_on_all_arcs(problem, zones.coarse):
-        plan, flows = min((plan, flows), _on_all_arcs(zones, plan, prices) or (plan, flows), key=lambda one: ground.upper(one[0]))
+def _held(zones: _Zones, fixed: Decisions, prices: Prices) -> Solution:
+    """The solution of held options, at prices found with them. NoPlanError when nothing goes with them."""
+    ground, search = zones.ground, zones.search
+    if ground.problem is not search.problem:
+        return _on_all_arcs(zones, fixed, prices, None)
+    known = [plan for flows in zones.known or [ground.nowhere()] if (plan := ground.settled(fixed, flows, zones.limits)) is not None]
+    plans = [plan for plan in (zones.by_year(fixed, prices), *known) if plan is not None]
+    if not plans:
+        raise NoPlanError("no known flows go with these options")
+    zones.note("plan", plan := min(plans, key=ground.upper))
+    if search.upper - search.lower > max(search.budget.gap, GOOD_FLOWS) * abs(search.upper):
+        plan = filled(ground, plan, prices, zones.pace)
+    return _solution(zones, plan, plan.flows, prices)
+
+
+def _planned(zones: _Zones, plan: Standing, prices: Prices, start: Solution | None) -> Solution:
+    """The plan's solution on the problem's own arcs."""
+    problem, decisions = zones.search.problem, zones.ground.decisions(plan)
+    if zones.ground.problem is problem:
+        return _solution(zones, plan, plan.flows, prices)
+    held = zones.climbed(zones.ground.problem, HELD_STEPS, SMALL_STEP, prices, decisions)
+    held = zones.climbed(problem, ALL_STEPS, LEAST_STEP, held, decisions)
+    return replace(_on_all_arcs(zones, decisions, held, start), prices=prices)
+
+
+def _on_all_arcs(zones: _Zones, decisions: Decisions, prices: Prices, start: Solution | None) -> Solution:
+    """Options with flows that know every origin's own way, at prices found with them held; ``start`` where that is cheaper.
+
+    Known flows where none by year keep displacement, or when interrupted. NoPlanError when those do not fit either.
+    """
+    search, ground = zones.search, zones.ground
+    begun = [] if start is None else [(start.decisions, start.flows)]
+
+    def settled(decisions: Decisions, flows: Flows) -> tuple[Standing, Flows] | None:
+        # rows know no origins, so that zones tell what the flows add to them
+        plan = ground.settled(decisions, gathered(zones.coarse, flows), zones.limits, _cost(search.problem, flows))
+        return None if plan is None else (plan, flows)
+
+    flows = flows_by_year(search.problem, decisions, prices, *zones.known_flows[:1], stop=search.budget.interrupted)
+    found = None if flows is None else settled(decisions, flows)
+    known = [(decisions, one) for one in zones.known_flows or [Ground(search.problem).nowhere()]] if found is None else []
+    plans = [one for one in (found, *(settled(*pair) for pair in (*begun, *known))) if one is not None]
+    if not plans:
+        raise NoPlanError("no known flows go with these options")
+    plan, flows = min(plans, key=lambda one: ground.upper(one[0]))
+    return _solution(zones, plan, flows, prices)
+
+
+def _solution(zones: _Zones, plan: Standing, flows: Flows, prices: Prices) -> Solution:
+    """The plan with these flows. RuntimeError when it breaks a row: a plan is never taken on trust."""
+    search, ground = zones.search, zones.ground
     breach = ground.breach(plan)
     if breach > ROW_DUST:
         raise RuntimeError(f"the plan breaks a row by {breach:g}")
+    decisions, used = ground.decisions(plan), flows.amount > 0
+    search.upper = ground.upper(plan)
+    search.note("flows")
     return Solution(
         termination=Termination.GAP_REACHED,
-        upper=ground.upper(plan) / MONEY,
-        lower=zones.search.lower / MONEY,
-        decisions=ground.decisions(plan),
-        flows=_in_open_pools(problem, ground.decisions(plan), flows),
+        upper=search.upper / MONEY,
+        lower=search.lower / MONEY,
+        decisions=decisions,
+        flows=_in_open_pools(search.problem, decisions, Flows(*(column[used] for column in vars(flows).values()))),
         beside=beside_flows(ground.core, plan.x),
         capacity_price=np.maximum(0.0, prices.capacity),
         prices=prices,
     )
-
-
-def _ends_on_all_arcs(problem: Problem, coarse: Zoned) -> bool:
-    return coarse.problem is not problem and problem.arcs <= ALL_ARCS
-
-
-def _on_all_arcs(zones: _Zones, plan: Standing, prices: Prices) -> tuple[Standing, Flows] | None:
-    """The plan's options with flows that know every origin's own way; None when interrupted, or when they do not go together."""
-    search, decisions = zones.search, zones.ground.decisions(plan)
-    if search.budget.interrupted():
-        return None
-    held = ascend(
-        search.problem,
-        search.blocks,
-        steps=ALL_STEPS,
-        fixed=decisions,
-        begin=prices,
-        first_step=LEAST_STEP,
-        stop=search.budget.interrupted,
-    ).prices
-    flows = flows_by_year(search.problem, decisions, held, *zones.known_flows[:1], stop=search.budget.interrupted)
-    if flows is None:
-        return None
-    # rows know no origins, so that zones tell what the flows add to them
-    settled = zones.ground.settled(decisions, gathered(zones.coarse, flows), zones.limits, _cost(search.problem, flows))
-    return None if settled is None else (settled, flows)
 
 
 def _cost(problem: Problem, flows: Flows) -> float:
@@ -283,11 +308,3 @@ def _in_open_pools(problem: Problem, decisions: Decisions, flows: Flows) -> Flow
 def _zone_size(problem: Problem, most_arcs: int) -> int:
     """Origins in a zone such that the zones have at most so many arcs."""
     return max(1, int(np.ceil(problem.arcs / most_arcs)))
-
-
-def _noter(search: Search) -> Callable[[float], None]:
-    def note(upper: float) -> None:
-        search.upper = min(search.upper, upper)
-        search.note("parts")
-
-    return note

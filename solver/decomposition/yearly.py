@@ -4,8 +4,9 @@ Users stay for less and less, and places are rarely taken away, so that the peri
 room is short; what its places are worth later is in the arcs' costs, as prices. So all England's flows take seconds for a
 period, and come within a few tenths of a percent of what prices prove, where linear programmes of the whole stay see a part of it only.
 
-Where displacement asks for use of OUTSIDE pools, a period is solved in two steps: who stays outside, a gate for each owner's
-family letting only so many elsewhere (their cost there known by its prices), then where the others go.
+Where displacement asks for more use of OUTSIDE pools than all together leave there, a period is solved in steps: who has a new
+place keeps it, since it counts; then who stays outside, a gate for each owner's family letting only so many elsewhere (their cost
+there known by its prices); then where the others go.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from solver.backends.network import Network
 from solver.decomposition.ascent import opened_places
 from solver.families.places import lost_places, source_starts
 from solver.pricing import Prices, deciding, displacement_share, measure_charges, quota_charges
-from solver.problem import OUTSIDE, Floats, Ints, Problem
+from solver.problem import OUTSIDE, Bools, Floats, Ints, Problem
 from solver.result import Decisions, Flows
 
 NEAREST, OUTSIDE_NEAREST = 12, 30
@@ -29,8 +30,8 @@ UNITS = 1e9
 """Flow is counted in whole parts of a place."""
 STEPS_OF_COST = 1e7
 """The dearest arc in whole steps of cost."""
-TRIALS = 4
-"""Times that a period is solved until displacement has what it asks for."""
+ROOM_DUST = 1e-6
+"""Places by which known flows may be above what there is."""
 ENOUGH, SPARE = 5e-6, 1e-3
 """By how much a family may stay short of what displacement asks for, and the share more that is sought: later on there is less room."""
 
@@ -49,17 +50,18 @@ def flows_by_year(
     stand = _Stand(places, places + _overflow(problem, decisions), floor, np.zeros(problem.demand.entrants.shape[:2]))
     over_cost = (problem.pools.overflow_cost * problem.pool_weight)[:, None] * problem.weight
     reach, present = _Reach(problem, prices), deciding(problem)
-    later = np.zeros((periods, *places.shape)) if known is None else _outside_use(problem, known)
+    later = np.zeros((2, periods, *places.shape)) if known is None else _outside_use(problem, known)
     group = problem.demand.origin_owner[:, None] * floor.shape[1] + problem.demand.class_family
+    coming = _Coming(problem, group)
     found = list[Flows]()
     for v in range(periods):
         if stop():
             return None
         amount = problem.demand.entrants[:, :, v] + stand.waiting
         z, c = np.nonzero((amount > 0) & present[:, :, v])
-        room, full = _room(stand.places, later, v), _room(stand.full, later, v)
-        period = _Period(problem, reach, v, z, c, amount[z, c], group[z, c], room, full, over_cost[:, v])
-        found.append(period.flows(stand.needed[:, :, v].ravel(), SPARE * floor[:, :, v].ravel()))
+        room = _room(problem, stand, later, v)
+        period = _Period(problem, reach, v, z, c, amount[z, c], group[z, c], room, over_cost[:, v])
+        found.append(period.flows(stand.needed.reshape(-1, periods), SPARE * floor[:, :, v].ravel(), coming))
         stand = stand.after(problem, reach.share, found[-1])
     return Flows(*(np.concatenate(columns) for columns in zip(*(vars(flows).values() for flows in found), strict=True)))
 
@@ -91,12 +93,13 @@ class _Stand:
 
 
 def _outside_use(problem: Problem, flows: Flows) -> Floats:
-    """(T, P, T) places of OUTSIDE pools that the entrants of each period take in each."""
-    pools = len(problem.pools.labels)
-    result = np.zeros((len(problem.periods), pools, len(problem.periods)))
+    """(2, T, P, T) places of OUTSIDE pools that the entrants of each period take in each: those who leave after it, and those who stay."""
+    pools, periods = len(problem.pools.labels), len(problem.periods)
+    result = np.zeros((2, periods, pools, periods))
     there = np.append(problem.pools.role == OUTSIDE, False)[flows.pool]
     cls, entry = flows.cls[there], flows.entry[there]
-    np.add.at(result, (entry, flows.pool[there]), flows.amount[there, None] * problem.demand.use[cls, entry])
+    stays = (problem.demand.survival[cls] > 0).astype(np.int64)
+    np.add.at(result, (stays, entry, flows.pool[there]), flows.amount[there, None] * problem.demand.use[cls, entry])
     return result
 
 
@@ -109,15 +112,59 @@ def _overflow(problem: Problem, decisions: Decisions) -> Floats:
     return limit
 
 
-def _room(places: Floats, later: Floats, v: int) -> Floats:
-    """(P,) what entrants of a period may take: of the periods from then on the least, with what is kept for ``later`` (T, P, T) entrants.
+@dataclass(frozen=True)
+class _Room:
+    """(P,) places that entrants of a period may take, each without and with overflow."""
 
-    Until then this period's leave: as fast as known flows say.
+    now: Floats
+    full: Floats
+    lasting: Floats
+    """Of these, for those who stay longer than the period."""
+    lasting_full: Floats
+
+    def less(self, taken: Floats, lasting: Floats) -> _Room:
+        """What is left once so many are taken."""
+        parts = ((self.now, taken), (self.full, taken), (self.lasting, lasting), (self.lasting_full, lasting))
+        return _Room(*(np.maximum(0.0, room - used) for room, used in parts))
+
+
+def _room(problem: Problem, stand: _Stand, later: Floats, v: int) -> _Room:
+    """Room in a period, what is kept for ``later`` entrants (see ``_outside_use``) left out.
+
+    Who stays needs room in all periods from then on; they leave as fast as those of known flows, or not at all.
     """
-    kept, mine = later[v + 1 :, :, v:].sum(axis=0), later[v, :, v:]
+    kept, mine = later[:, v + 1 :, :, v:].sum(axis=(0, 1)), later[1, v, :, v:]
     there = np.where(mine[:, :1] > 0, mine / np.where(mine[:, :1] > 0, mine[:, :1], 1.0), 1.0)
-    least: Floats = np.minimum(places[:, v:], (places[:, v:] - kept) / np.maximum(there, 1e-9)).min(axis=1)
-    return np.maximum(0.0, least)
+    rooms = []
+    for places in (stand.places, stand.full):
+        left = np.minimum(places[:, v:], places[:, v:] - kept)
+        now = np.maximum(0.0, left[:, 0])
+        rooms.append((now, np.clip(((left + ROOM_DUST) / np.maximum(there, ROOM_DUST)).min(axis=1), 0.0, now)))
+    return _Room(rooms[0][0], rooms[1][0], rooms[0][1], rooms[1][1])
+
+
+class _Coming:
+    """Who may still go to OUTSIDE pools in later periods."""
+
+    def __init__(self, problem: Problem, group: Ints) -> None:
+        demand, (families, periods) = problem.demand, problem.displacement.floor.shape[1:]
+        count = len(problem.owners) * families
+        by_class = np.zeros((count, len(demand.classes), periods))
+        np.add.at(by_class, (group, np.arange(group.shape[1])[None, :]), demand.entrants)
+        self.entrants: Floats = np.einsum("gcv,cvt->gvt", by_class, demand.stay, optimize=True)
+        """(L x H, T, T) of the entrants of a period, how many are there in another."""
+
+    def needed(self, period: _Period, owed: Floats, counted: Callable[[Floats], Floats], waiting: Floats) -> Floats:
+        """(L x H,) use of OUTSIDE pools that later periods will miss unless it begins in this one, ``waiting`` (cells,) waiting on."""
+        demand, v = period.problem.demand, period.v
+        result, everybody = np.zeros(len(owed)), counted(period.amount)
+        for t in range(v + 1, owed.shape[1]):
+            stay = demand.stay[period.c, v, t]
+            there = counted(period.amount * stay) / np.where(everybody > 0, everybody, 1.0)
+            missing = owed[:, t] - self.entrants[:, v + 1 :, t].sum(axis=1) - counted(waiting * stay)
+            result = np.maximum(result, np.where(there > 0, missing / np.where(there > 0, there, 1.0), 0.0))
+        least: Floats = np.minimum(result, everybody)
+        return least
 
 
 class _Reach:
@@ -179,84 +226,105 @@ class _Period:
     amount: Floats
     group: Ints
     """Owner and family."""
-    room: Floats
-    full: Floats
+    room: _Room
     over_cost: Floats
 
-    def flows(self, needed: Floats, spare: Floats) -> Flows:
-        """The period's flows; ``needed`` (L x H,) is what displacement still asks for, and ``spare`` what more is sought."""
+    def flows(self, owed: Floats, spare: Floats, coming: _Coming) -> Flows:
+        """The period's flows; ``owed`` (L x H, T) is what displacement still asks for, and ``spare`` what more is sought now."""
         out_pool, out_cost, _ = self.reach.nearest(self.z, self.c, self.v, OUTSIDE_NEAREST, outside=True)
         pool, cost, priced = self.reach.nearest(self.z, self.c, self.v, NEAREST, outside=False)
         both = np.concatenate([out_pool[:, :-1], pool], axis=1)
         every = np.r_[:NEAREST, OUTSIDE_NEAREST : both.shape[1]]
         flow = np.zeros(both.shape)
-        flow[:, every] = self._cheapest(both[:, every], np.concatenate([out_cost[:, :-1], cost], axis=1)[:, every], self.amount)
+        joint_cost = np.concatenate([out_cost[:, :-1], cost], axis=1)[:, every]
+        flow[:, every] = self._cheapest(both[:, every], joint_cost, self.amount, self.room)
         share = np.append(self.reach.share, np.zeros((len(self.reach.share), 1)), axis=1)[self.c[:, None], pool]
 
         def counted(weights: Floats) -> Floats:
-            return np.bincount(self.group, weights, needed.size).astype(np.float64)
+            return np.bincount(self.group, weights, len(spare)).astype(np.float64)
 
-        outside, new = counted(flow[:, :OUTSIDE_NEAREST].sum(axis=1)), counted((share * flow[:, OUTSIDE_NEAREST:]).sum(axis=1))
-        everybody, thought = counted(self.amount), new
-        for trial in range(TRIALS):
-            short = needed - outside - new > ENOUGH
-            if not short.any():
-                break
-            if trial:
-                # whom this trial keeps outside leaves a new place to another family, so it counts on fewer than were found
-                less = 0.0 if trial == TRIALS - 1 else np.maximum(0.0, new - 2.0 ** (trial - 1) * (thought - new))
-                thought = np.where(short, less, thought)
-            most = everybody - np.maximum(0.0, needed - thought)
-            wished = everybody - np.maximum(0.0, needed + spare - thought)
-            stay = self._outside(out_pool, out_cost, priced.min(axis=1), most, wished)
-            others = self._cheapest(pool, cost, np.maximum(0.0, self.amount - stay.sum(axis=1)))
-            flow = np.concatenate([stay, others], axis=1)
-            outside, new = counted(stay.sum(axis=1)), counted((share * others).sum(axis=1))
+        needed = np.maximum(owed[:, self.v], coming.needed(self, owed, counted, flow[:, -1]))
+        placed = np.where(share > 0, flow[:, OUTSIDE_NEAREST:], 0.0)
+        outside, new = counted(flow[:, :OUTSIDE_NEAREST].sum(axis=1)), counted((share * placed).sum(axis=1))
+        if (needed - outside - new > ENOUGH).any():
+            rest = counted(self.amount - placed.sum(axis=1))
+            placed = np.where((rest < needed + spare - new)[self.group, None], 0.0, placed)
+            new = counted((share * placed).sum(axis=1))
+            amount = np.maximum(0.0, self.amount - placed.sum(axis=1))
+            most, wished = (counted(amount) - np.maximum(0.0, least - new) for least in (needed, needed + spare))
+            stay = self._outside(out_pool, out_cost, amount, priced.min(axis=1), most, wished)
+            others = self._cheapest(pool, cost, np.maximum(0.0, amount - stay.sum(axis=1)), self.room.less(*self._taken(pool, placed)))
+            flow = np.concatenate([stay, placed + others], axis=1)
         row, column = np.nonzero(flow)
         entry = np.full(len(row), self.v)
         return Flows(self.z[row], self.c[row], entry, both[row, column], flow[row, column])
 
-    def _cheapest(self, pool: Ints, cost: Floats, amount: Floats) -> Floats:
+    @property
+    def load(self) -> Floats:
+        """(cells,) places that a unit takes in the period."""
+        load: Floats = self.problem.demand.use[self.c, self.v, self.v]
+        return load
+
+    @property
+    def leaves(self) -> Bools:
+        """(cells,) who is gone in the next period."""
+        leaves: Bools = self.problem.demand.survival[self.c] == 0
+        return leaves
+
+    def _taken(self, pool: Ints, flow: Floats) -> tuple[Floats, Floats]:
+        """(P,) places that a flow takes, and of which those for longer."""
+        places, pools = flow * self.load[:, None], len(self.room.now)
+        stays = np.where(self.leaves[:, None], 0.0, places)
+        taken, lasting = (np.bincount(pool.ravel(), part.ravel(), pools + 1)[:-1].astype(np.float64) for part in (places, stays))
+        return taken, lasting
+
+    def _into(self, network: Network, nodes: int, pool: Ints, sink: int, over_cost: Ints, room: _Room) -> tuple[Ints, Ints, Ints]:
+        """Nodes of pools for those who stay, and behind them for all; rows, columns and heads of the arcs to them."""
+        pools = len(room.now)
+        lasting, every = np.arange(nodes, nodes + pools), np.arange(nodes + pools, nodes + 2 * pools)
+        end = np.full(pools, sink)
+        for tail, head, now, full in ((lasting, every, room.lasting, room.lasting_full), (every, end, room.now, room.full)):
+            first = np.floor(now * UNITS).astype(np.int64)
+            network.add(tail, head, first, np.zeros(pools, np.int64))
+            network.add(tail, head, np.maximum(0, np.floor(full * UNITS).astype(np.int64) - first), over_cost)
+        row, column = np.nonzero(pool < pools)
+        return row, column, nodes + pool[row, column] + pools * self.leaves[row]
+
+    def _cheapest(self, pool: Ints, cost: Floats, amount: Floats, room: _Room) -> Floats:
         """(cells, n) of ``amount`` (cells,) on each arc: room first, then overflow at its charge; everybody may wait."""
-        load = self.problem.demand.use[self.c, self.v, self.v]
-        cells, pools = len(pool), len(self.room)
-        wait, sink = cells + pools, cells + pools + 1
+        load, cells, pools = self.load, len(pool), len(room.now)
+        wait, sink = cells + 2 * pools, cells + 2 * pools + 1
         supply = np.floor(amount * load * UNITS).astype(np.int64)
-        row, column = np.nonzero(pool[:, :-1] < pools)
         scale = STEPS_OF_COST / max(cost.max(initial=0.0), 1e-9)
         each = np.round(cost / load[:, None] * scale).astype(np.int64)
-        into, end = np.arange(cells, cells + pools), np.full(pools, sink)
-        first = np.floor(self.room * UNITS).astype(np.int64)
-        more = np.maximum(0, np.floor(self.full * UNITS).astype(np.int64) - first)
         network = Network()
-        arcs = network.add(row, cells + pool[row, column], supply[row], each[row, column])
+        over_cost = np.round(self.over_cost * scale).astype(np.int64)
+        row, column, head = self._into(network, cells, pool[:, :-1], sink, over_cost, room)
+        arcs = network.add(row, head, supply[row], each[row, column])
         network.add(np.arange(cells), np.full(cells, wait), supply, each[:, -1])
-        network.add(into, end, first, np.zeros(pools, np.int64))
-        network.add(into, end, more, np.round(self.over_cost * scale).astype(np.int64))
         network.add(np.array([wait]), np.array([sink]), supply.sum(keepdims=True), np.zeros(1, np.int64))
         result = np.zeros(pool.shape)
         result[row, column] = network.cheapest(supply, sink, arcs) / UNITS / load[row]
         result[:, -1] = np.maximum(0.0, amount - result.sum(axis=1))
         return result
 
-    def _outside(self, pool: Ints, cost: Floats, elsewhere: Floats, most: Floats, wished: Floats) -> Floats:
-        """(cells, n) who goes to OUTSIDE pools, when ``most`` (groups,), better ``wished``, go elsewhere, at a cost known by its prices."""
-        load, group = self.problem.demand.use[self.c, self.v, self.v], self.group
-        cells, pools, groups = len(pool), len(self.room), len(most)
-        gate, sink = cells + pools, cells + pools + groups
-        supply = np.floor(self.amount * load * UNITS).astype(np.int64)
+    def _outside(self, pool: Ints, cost: Floats, amount: Floats, elsewhere: Floats, most: Floats, wished: Floats) -> Floats:
+        """(cells, n) of ``amount`` (cells,) in OUTSIDE pools, when ``most`` (groups,), better ``wished``, go elsewhere, at a known cost."""
+        load, group = self.load, self.group
+        cells, pools, groups = len(pool), len(self.room.now), len(most)
+        gate, sink = cells + 2 * pools, cells + 2 * pools + groups
+        supply = np.floor(amount * load * UNITS).astype(np.int64)
         in_group = np.bincount(group, supply, groups).astype(np.int64)
         # a family's classes take alike
         places = np.bincount(group, load, groups) / np.maximum(1, np.bincount(group, minlength=groups))
-        row, column = np.nonzero(pool[:, :-1] < pools)
         scale = STEPS_OF_COST / max((cost / load[:, None]).max(initial=0.0), (elsewhere / load).max(initial=0.0), 1e-9)
         # what is lost to whole units must not go through the gate
         lost = np.bincount(group, minlength=groups)
         limit, free = (np.maximum(0, np.floor(share * places * UNITS) - lost).astype(np.int64) for share in (most, wished))
         network = Network()
-        arcs = network.add(row, cells + pool[row, column], supply[row], np.round(cost[row, column] / load[row] * scale).astype(np.int64))
+        row, column, head = self._into(network, cells, pool[:, :-1], sink, np.zeros(pools, np.int64), self.room)
+        arcs = network.add(row, head, supply[row], np.round(cost[row, column] / load[row] * scale).astype(np.int64))
         network.add(np.arange(cells), gate + group, supply, np.round(elsewhere / load * scale).astype(np.int64))
-        network.add(np.arange(cells, gate), np.full(pools, sink), np.floor(self.full * UNITS).astype(np.int64), np.zeros(pools, np.int64))
         gates, end = np.arange(gate, sink), np.full(groups, sink)
         for capacity, charge in ((free, 0.0), (limit - free, 0.5), (in_group, 10.0)):
             network.add(gates, end, capacity, np.full(groups, int(charge * STEPS_OF_COST)))
@@ -264,7 +332,7 @@ class _Period:
         taken[row, column] = network.cheapest(supply, sink, arcs)
         # a cell that goes there whole leaves no crumb behind
         there = taken.sum(axis=1)
-        result: Floats = taken * (np.where(there == supply, self.amount, there / UNITS / load) / np.maximum(there, 1))[:, None]
+        result: Floats = taken * (np.where(there == supply, amount, there / UNITS / load) / np.maximum(there, 1))[:, None]
         return result
 
 

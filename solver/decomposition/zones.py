@@ -1,7 +1,7 @@
 """A coarser copy of a problem: neighbouring origins of one owner act as one.
 
 Good prices and good options are found on the copy at a fraction of the cost; bound and plan are then those of the
-problem itself: prices are evaluated on all its arcs, and a zone's flows are shared out to its origins.
+problem itself: prices are evaluated on all its arcs, and the flows of the options are found on them.
 """
 
 from __future__ import annotations
@@ -23,12 +23,11 @@ class Zoned:
     """(Z,) zone of each origin of the fine problem."""
 
 
-def zoned(problem: Problem, size: int, *, shared: bool = True) -> Zoned:
+def zoned(problem: Problem, size: int) -> Zoned:
     """Zones of about ``size`` consecutive origins of one owner; measures keep every origin apart.
 
-    A zone reaches a pool when all its origins with demand do; its journey costs their mean by demand, its minutes are the
-    longest. So a zone's flow, shared out to its origins, is feasible in the fine problem and costs no more there.
-    Without ``shared`` a zone reaches what any of its origins reaches: good to look for options, not for a plan's flows.
+    A zone reaches a pool when any of its origins with demand does; its journey costs the mean of those by demand, its minutes are
+    the shortest. Good for prices, which have to know every arc, and to look for options; flows are to be found on all arcs.
     """
     if size <= 1 or problem.measures is not None:
         return Zoned(problem, np.arange(len(problem.demand.origins)))
@@ -40,7 +39,7 @@ def zoned(problem: Problem, size: int, *, shared: bool = True) -> Zoned:
     coarse = replace(
         demand, origins=tuple(demand.origins[z] for z in first), origin_owner=demand.origin_owner[first], entrants=entrants
     )  # fmt: skip
-    return Zoned(replace(problem, demand=coarse, links=_links(problem, zone, len(entrants), shared)), zone)
+    return Zoned(replace(problem, demand=coarse, links=_links(problem, zone, len(entrants))), zone)
 
 
 def _zones(problem: Problem, size: int) -> Ints:
@@ -60,13 +59,12 @@ def _zones(problem: Problem, size: int) -> Ints:
     return renumbered
 
 
-def _links(problem: Problem, zone: Ints, count: int, shared: bool) -> Links:
-    """Links of zones: those that all origins with demand share, or those that any has."""
+def _links(problem: Problem, zone: Ints, count: int) -> Links:
+    """Links of zones: those that any of their origins with demand has."""
     links, pools = problem.links, len(problem.pools.labels)
     weight: Floats = problem.demand.entrants.sum(axis=(1, 2))
     present = weight > 0
     share = weight / np.where(present, np.bincount(zone, weight, count)[zone], 1.0)
-    members = np.bincount(zone[present], minlength=count)
     origin = np.repeat(np.arange(len(zone)), np.diff(links.start))
     keep = present[origin]
     key = zone[origin[keep]] * pools + links.pool[keep]
@@ -77,41 +75,12 @@ def _links(problem: Problem, zone: Ints, count: int, shared: bool) -> Links:
         return replace(
             links, start=np.zeros(count + 1, np.int64), pool=links.pool[:0], cost=links.cost[:0], minutes=links.minutes[:0]
         )  # fmt: skip
-    common = (np.diff(np.append(edge, len(key))) == members[key[edge] // pools]) | (not shared)
     part = share[origin[keep]][order]
-    whole = np.add.reduceat(part, edge)[common]
-    cost = np.add.reduceat(links.cost[keep][order] * part, edge)[common] / whole
-    worst = np.maximum if shared else np.minimum
-    minutes = worst.reduceat(links.minutes[keep][order], edge)[common]
-    pair = key[edge][common]
+    cost = np.add.reduceat(links.cost[keep][order] * part, edge) / np.add.reduceat(part, edge)
+    minutes = np.minimum.reduceat(links.minutes[keep][order], edge)
+    pair = key[edge]
     start = np.searchsorted(pair // pools, np.arange(count + 1)).astype(np.int64)
     return replace(links, start=start, pool=pair % pools, cost=cost, minutes=minutes)
-
-
-def shared_out(fine: Problem, coarse: Zoned, flows: Flows) -> Flows:
-    """Flows of zones as flows of their origins: all who are at an origin, also who wait, go where its zone goes, in its shares."""
-    demand, unmet = fine.demand, len(fine.pools.labels)
-    by_zone = np.argsort(coarse.zone, kind="stable")
-    first = np.searchsorted(coarse.zone[by_zone], np.arange(len(coarse.problem.demand.origins) + 1))
-    waiting = np.zeros(demand.entrants.shape[:2])
-    parts: list[tuple[Ints, Ints, Ints, Ints, Floats]] = []
-    for v in range(demand.entrants.shape[2]):
-        here = np.nonzero(flows.entry == v)[0]
-        present = demand.entrants[:, :, v] + waiting
-        total = np.zeros((len(first) - 1, present.shape[1]))
-        np.add.at(total, coarse.zone, present)
-        counts = first[flows.origin[here] + 1] - first[flows.origin[here]]
-        row = np.repeat(here, counts)
-        origin = by_zone[first[flows.origin[row]] + np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)]
-        cls, pool = flows.cls[row], flows.pool[row]
-        whole = total[flows.origin[row], cls]
-        amount = flows.amount[row] * present[origin, cls] / np.where(whole > 0, whole, 1.0)
-        keep = amount > 0
-        parts.append((origin[keep], cls[keep], np.full(int(keep.sum()), v), pool[keep], amount[keep]))
-        waits = keep & (pool == unmet)
-        waiting = np.zeros_like(waiting)
-        np.add.at(waiting, (origin[waits], cls[waits]), amount[waits] * demand.survival[cls[waits]])
-    return Flows(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 def gathered(coarse: Zoned, flows: Flows) -> Flows:
