@@ -145,7 +145,10 @@ def _explored(
     while solution.gap > how.gap and left() > LEAST_SECONDS:
         pause = time.monotonic() + LOOKING * left()
         until = partial(_until, pause, how.interrupted)
-        found = other_options(problem, solution, left=until, threads=how.threads, seed=seed, interrupted=how.interrupted, run=how.run)
+        needed = solution.upper - solution.lower / (1.0 - how.gap)
+        found = other_options(
+            problem, solution, needed=needed, left=until, threads=how.threads, seed=seed, interrupted=how.interrupted, run=how.run
+        )
         seed += 1
         if found is None:
             continue

@@ -18,28 +18,34 @@ from solver.decomposition.packages import PRICE_BLOCKS, Packages, raise_bound
 from solver.decomposition.standing import Ground
 from solver.decomposition.tasks import Run
 from solver.decomposition.zones import gathered, zoned
-from solver.formulation import build_core
+from solver.formulation import MONEY, build_core
 from solver.pricing import Prices, no_prices
 from solver.problem import Problem
 from solver.result import Decisions, Solution
 
 MOST_CELLS = 6_000
 """Cells of one owner's zones: its integer programme is solved many times over."""
-PACKING = 0.3
-"""Share of the time for finding packages."""
+PACKING, PACKING_SECONDS = 0.3, 15.0
+"""Share of the time for finding packages, and seconds at most."""
+SURELY = 1.25
+"""Times the gain that is needed that zones have to promise: all arcs keep a part of it."""
 
 
 def other_options(
     problem: Problem,
     known: Solution,
     *,
+    needed: float,
     left: Callable[[], float],
     threads: int,
     seed: int,
     interrupted: Callable[[], bool],
     run: Run,
 ) -> Decisions | None:
-    """Options that look better than the known plan's, or None when none are found in time."""
+    """Options that look better than the known plan's, or None when none are found in time.
+
+    The search ends when they seem to cost less by ``needed`` (in the currency).
+    """
     coarse = zoned(problem, _zone_size(problem))
     ground = Ground(coarse.problem)
     begin = ground.settled(known.decisions, gathered(coarse, known.flows), Limits(threads=threads, seed=seed))
@@ -49,7 +55,8 @@ def other_options(
     prices = known.prices or Prices(known.capacity_price, free.displacement, free.quota, free.measure)
     packages = Packages(Master(build_core(coarse.problem), make_blocks(coarse.problem, PRICE_BLOCKS), Limits(threads=threads, seed=seed)))
     packages.add(begin.x)
-    until = (1.0 - PACKING) * left()
+    until = max((1.0 - PACKING) * left(), left() - PACKING_SECONDS)
+    goal = ground.upper(begin) - SURELY * needed * MONEY
     prices = raise_bound(
         packages,
         prices,
@@ -63,7 +70,7 @@ def other_options(
         enough=lambda _: False,
     ).prices
     pace = Pace(left, threads, seed, run, lambda _: None, interrupted)
-    found = ground.decisions(improved(ground, begin, prices, pace, packages=packages, enough=lambda _: False))
+    found = ground.decisions(improved(ground, begin, prices, pace, packages=packages, enough=lambda upper: upper <= goal))
     same = (found.start == known.decisions.start).all() and (found.modules == known.decisions.modules).all()
     return None if same and (found.stage == known.decisions.stage).all() else found
 

@@ -13,6 +13,7 @@ plan on zones is a promise, and its cost is what its flows on all arcs come to. 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -44,6 +45,8 @@ HELD_STEPS, ALL_STEPS = 150, 40
 LARGE_STEP, SMALL_STEP, LEAST_STEP = 0.6, 0.3, 0.05
 RAISING, LAST = 0.35, 0.15
 """Shares of the time for raising the bound by packages, and for the flows on all arcs."""
+MENDING_SECONDS = 300.0
+"""Time beside all other for the councils whose flows on all arcs miss what displacement asks for."""
 PRICE_BLOCKS = 1_000
 GOOD_FLOWS = 0.005
 """Gap of held options from which their flows are filled by linear programmes as well."""
@@ -257,19 +260,34 @@ def _on_all_arcs(zones: _Zones, decisions: Decisions, prices: Prices, start: Sol
     search, ground = zones.search, zones.ground
     begun = [] if start is None else [(start.decisions, start.flows)]
 
-    def settled(decisions: Decisions, flows: Flows) -> tuple[Standing, Flows] | None:
+    def settled(decisions: Decisions, flows: Flows, *, bending: bool = False) -> tuple[Standing, Flows] | None:
         # rows know no origins, so that zones tell what the flows add to them
-        plan = ground.settled(decisions, gathered(zones.coarse, flows), zones.limits, _cost(search.problem, flows))
+        cost = _cost(search.problem, flows)
+        plan = ground.settled(decisions, gathered(zones.coarse, flows), zones.limits, cost, bending=bending)
         return None if plan is None else (plan, flows)
 
     flows = flows_by_year(search.problem, decisions, prices, *zones.known_flows[:1], stop=search.budget.interrupted)
-    found = None if flows is None else settled(decisions, flows)
+    found = None if flows is None else settled(decisions, flows, bending=True)
+    if found is not None and len(ground.short(found[0])):
+        whole = _mended_on_all_arcs(zones, decisions, found[1], prices)
+        found = None if whole is None else settled(decisions, whole)
     known = [(decisions, one) for one in zones.known_flows or [Ground(search.problem).nowhere()]] if found is None else []
     plans = [one for one in (found, *(settled(*pair) for pair in (*begun, *known))) if one is not None]
     if not plans:
         raise NoPlanError("no known flows go with these options")
     plan, flows = min(plans, key=lambda one: ground.upper(one[0]))
     return _solution(zones, plan, flows, prices)
+
+
+def _mended_on_all_arcs(zones: _Zones, decisions: Decisions, flows: Flows, prices: Prices) -> Flows | None:
+    """The flows with what displacement misses; None when that takes too long."""
+    search = zones.search
+    until = time.monotonic() + MENDING_SECONDS
+    pace = replace(zones.pace, left=lambda: 0.0 if search.budget.interrupted() else until - time.monotonic(), note=lambda _: None)
+    fine = Ground(search.problem)
+    plan = fine.settled(decisions, flows, zones.limits, bending=True)
+    plan = None if plan is None else mended(fine, plan, prices, pace)
+    return None if plan is None or len(fine.short(plan)) else plan.flows
 
 
 def _solution(zones: _Zones, plan: Standing, flows: Flows, prices: Prices) -> Solution:

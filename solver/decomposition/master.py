@@ -342,7 +342,7 @@ def converge(
     """Generate columns until the programme's value and the bound agree to ``tolerance`` (share), or time runs out.
 
     ``begin``: known prices and the sum of the blocks' values at them. Above a ``wanted`` value (in millions) they have to agree to a
-    tenth of the tolerance.
+    tenth of the tolerance, but it ends as well once the bound is above it.
 
     The programme is solved at least once, whatever the time. RuntimeError when it has no solution.
     """
@@ -374,6 +374,6 @@ def converge(
                 break
         assert best is not None
         last = Converged(solved.x, solved.objective, lower, best, best_value, solved.row_dual)
-        apart = (tolerance if solved.objective <= wanted else 0.1 * tolerance) * abs(solved.objective)
+        apart = (tolerance if solved.objective <= wanted or lower > wanted else 0.1 * tolerance) * abs(solved.objective)
         if not added or solved.objective - lower <= apart or out_of_time() <= 0:
             return last

@@ -13,25 +13,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numba import njit, prange
 
 from solver.backends.network import Network
 from solver.decomposition.ascent import opened_places
-from solver.families.places import lost_places, source_starts
+from solver.families.places import latent_places, lost_places, source_starts
 from solver.pricing import Prices, deciding, displacement_share, measure_charges, quota_charges
 from solver.problem import OUTSIDE, Bools, Floats, Ints, Problem
 from solver.result import Decisions, Flows
 
-NEAREST, OUTSIDE_NEAREST = 12, 30
+NEAREST, OUTSIDE_NEAREST = 16, 30
 """Arcs of a cell that are looked at: its cheapest at the prices, and its cheapest to OUTSIDE pools."""
 UNITS = 1e9
 """Flow is counted in whole parts of a place."""
-STEPS_OF_COST = 1e7
+STEPS_OF_COST = 1e5
 """The dearest arc in whole steps of cost."""
-ROOM_DUST = 1e-6
-"""Places by which known flows may be above what there is."""
+TRIALS = 3
+"""Times that a period is solved until displacement has what it asks for."""
 ENOUGH, SPARE = 5e-6, 1e-3
 """By how much a family may stay short of what displacement asks for, and the share more that is sought: later on there is less room."""
 
@@ -42,7 +43,8 @@ def flows_by_year(
     """Flows with ``decisions`` held, within the places of every period; None once it is to ``stop``.
 
     Use of OUTSIDE pools is what displacement asks for, but where those who could go there were placed before or find no room; latent
-    users are not counted on. ``known``: flows that keep displacement; what their later entrants use of OUTSIDE pools is kept free.
+    users are counted on in new places that nobody takes. ``known``: flows that keep displacement; what their later entrants use of
+    OUTSIDE pools is kept free.
     Good prices make good flows: best those of an ascent with the same decisions held.
     """
     periods, floor = len(problem.periods), problem.displacement.floor
@@ -50,9 +52,9 @@ def flows_by_year(
     stand = _Stand(places, places + _overflow(problem, decisions), floor, np.zeros(problem.demand.entrants.shape[:2]))
     over_cost = (problem.pools.overflow_cost * problem.pool_weight)[:, None] * problem.weight
     reach, present = _Reach(problem, prices), deciding(problem)
-    later = np.zeros((2, periods, *places.shape)) if known is None else _outside_use(problem, known)
+    later = np.zeros((len(_levels(problem)), periods, *places.shape)) if known is None else _outside_use(problem, known)
     group = problem.demand.origin_owner[:, None] * floor.shape[1] + problem.demand.class_family
-    coming = _Coming(problem, group)
+    coming, latent = _Coming(problem, group), latent_places(problem)
     found = list[Flows]()
     for v in range(periods):
         if stop():
@@ -60,7 +62,7 @@ def flows_by_year(
         amount = problem.demand.entrants[:, :, v] + stand.waiting
         z, c = np.nonzero((amount > 0) & present[:, :, v])
         room = _room(problem, stand, later, v)
-        period = _Period(problem, reach, v, z, c, amount[z, c], group[z, c], room, over_cost[:, v])
+        period = _Period(problem, reach, v, z, c, amount[z, c], group[z, c], room, over_cost[:, v], latent[:, :, v])
         found.append(period.flows(stand.needed.reshape(-1, periods), SPARE * floor[:, :, v].ravel(), coming))
         stand = stand.after(problem, reach.share, found[-1])
     return Flows(*(np.concatenate(columns) for columns in zip(*(vars(flows).values() for flows in found), strict=True)))
@@ -92,14 +94,19 @@ class _Stand:
         return _Stand(places, full, needed, waiting)
 
 
+def _levels(problem: Problem) -> Floats:
+    """Shares of a period's users who are still there in the next, from none upwards: with a level for each, all rooms can be kept."""
+    return np.unique(np.append(problem.demand.survival, 0.0))
+
+
 def _outside_use(problem: Problem, flows: Flows) -> Floats:
-    """(2, T, P, T) places of OUTSIDE pools that the entrants of each period take in each: those who leave after it, and those who stay."""
-    pools, periods = len(problem.pools.labels), len(problem.periods)
-    result = np.zeros((2, periods, pools, periods))
+    """(K, T, P, T) places of OUTSIDE pools that the entrants of each period take in each, by level."""
+    pools, periods, levels = len(problem.pools.labels), len(problem.periods), _levels(problem)
+    result = np.zeros((len(levels), periods, pools, periods))
     there = np.append(problem.pools.role == OUTSIDE, False)[flows.pool]
     cls, entry = flows.cls[there], flows.entry[there]
-    stays = (problem.demand.survival[cls] > 0).astype(np.int64)
-    np.add.at(result, (stays, entry, flows.pool[there]), flows.amount[there, None] * problem.demand.use[cls, entry])
+    level = np.searchsorted(levels, problem.demand.survival[cls])
+    np.add.at(result, (level, entry, flows.pool[there]), flows.amount[there, None] * problem.demand.use[cls, entry])
     return result
 
 
@@ -114,33 +121,34 @@ def _overflow(problem: Problem, decisions: Decisions) -> Floats:
 
 @dataclass(frozen=True)
 class _Room:
-    """(P,) places that entrants of a period may take, each without and with overflow."""
+    """(K, P) places that entrants of a period may take, those of a level or above."""
 
     now: Floats
     full: Floats
-    lasting: Floats
-    """Of these, for those who stay longer than the period."""
-    lasting_full: Floats
+    """With overflow."""
 
-    def less(self, taken: Floats, lasting: Floats) -> _Room:
-        """What is left once so many are taken."""
-        parts = ((self.now, taken), (self.full, taken), (self.lasting, lasting), (self.lasting_full, lasting))
-        return _Room(*(np.maximum(0.0, room - used) for room, used in parts))
+    def less(self, taken: Floats) -> _Room:
+        """What is left once so many (K, P) are taken."""
+        return _Room(np.maximum(0.0, self.now - taken), np.maximum(0.0, self.full - taken))
 
 
 def _room(problem: Problem, stand: _Stand, later: Floats, v: int) -> _Room:
     """Room in a period, what is kept for ``later`` entrants (see ``_outside_use``) left out.
 
-    Who stays needs room in all periods from then on; they leave as fast as those of known flows, or not at all.
+    Of those who stay as many find room as in known flows: level by level no more, so that they take no more in any later period.
     """
-    kept, mine = later[:, v + 1 :, :, v:].sum(axis=(0, 1)), later[1, v, :, v:]
-    there = np.where(mine[:, :1] > 0, mine / np.where(mine[:, :1] > 0, mine[:, :1], 1.0), 1.0)
+    levels, known = _levels(problem), later[:, v, :, v]
+    kept = later[:, v + 1 :, :, v:].sum(axis=(0, 1))
+    above = known[::-1].cumsum(axis=0)[::-1]
     rooms = []
     for places in (stand.places, stand.full):
-        left = np.minimum(places[:, v:], places[:, v:] - kept)
-        now = np.maximum(0.0, left[:, 0])
-        rooms.append((now, np.clip(((left + ROOM_DUST) / np.maximum(there, ROOM_DUST)).min(axis=1), 0.0, now)))
-    return _Room(rooms[0][0], rooms[1][0], rooms[0][1], rooms[1][1])
+        left = np.maximum(0.0, np.minimum(places[:, v:], places[:, v:] - kept))
+        # with so many there is room in every later period, whoever they are
+        safe = (left / levels[-1] ** np.arange(left.shape[1])).min(axis=1) if levels[-1] > 0 else left[:, 0]
+        room = np.minimum(left[:, 0], np.maximum(above, safe))
+        room[0] = left[:, 0]
+        rooms.append(room)
+    return _Room(*rooms)
 
 
 class _Coming:
@@ -228,6 +236,8 @@ class _Period:
     """Owner and family."""
     room: _Room
     over_cost: Floats
+    latent_pools: Bools
+    """(P, H) where latent users may be."""
 
     def flows(self, owed: Floats, spare: Floats, coming: _Coming) -> Flows:
         """The period's flows; ``owed`` (L x H, T) is what displacement still asks for, and ``spare`` what more is sought now."""
@@ -243,21 +253,46 @@ class _Period:
         def counted(weights: Floats) -> Floats:
             return np.bincount(self.group, weights, len(spare)).astype(np.float64)
 
-        needed = np.maximum(owed[:, self.v], coming.needed(self, owed, counted, flow[:, -1]))
+        needed = owed[:, self.v]
+        wanted = np.maximum(needed + spare, coming.needed(self, owed, counted, flow[:, -1]))
         placed = np.where(share > 0, flow[:, OUTSIDE_NEAREST:], 0.0)
         outside, new = counted(flow[:, :OUTSIDE_NEAREST].sum(axis=1)), counted((share * placed).sum(axis=1))
-        if (needed - outside - new > ENOUGH).any():
-            rest = counted(self.amount - placed.sum(axis=1))
-            placed = np.where((rest < needed + spare - new)[self.group, None], 0.0, placed)
-            new = counted((share * placed).sum(axis=1))
-            amount = np.maximum(0.0, self.amount - placed.sum(axis=1))
-            most, wished = (counted(amount) - np.maximum(0.0, least - new) for least in (needed, needed + spare))
-            stay = self._outside(out_pool, out_cost, amount, priced.min(axis=1), most, wished)
-            others = self._cheapest(pool, cost, np.maximum(0.0, amount - stay.sum(axis=1)), self.room.less(*self._taken(pool, placed)))
-            flow = np.concatenate([stay, placed + others], axis=1)
+        if (np.maximum(needed, wanted - spare) - outside - new > ENOUGH).any():
+            freed = counted(self.amount - placed.sum(axis=1)) < wanted - new
+            for trial in range(TRIALS):
+                kept = np.where(freed[self.group, None], 0.0, placed)
+                new = counted((share * kept).sum(axis=1))
+                amount, taken = np.maximum(0.0, self.amount - kept.sum(axis=1)), self._taken(pool, kept)
+                latent, reserved = self._latent(needed - outside - new, taken[0])
+                most, wished = (counted(amount) - np.maximum(0.0, least - new - latent) for least in (needed, wanted))
+                stay = self._outside(out_pool, out_cost, amount, priced.min(axis=1), most, wished)
+                short = needed - new - latent - counted(stay.sum(axis=1)) > ENOUGH
+                if not (short & ~freed).any():
+                    break
+                # new places stand in the way of room outside: their own family's, or then another's
+                freed = freed | short if trial == 0 else np.ones_like(freed)
+            taken[0] += reserved
+            others = self._cheapest(pool, cost, np.maximum(0.0, amount - stay.sum(axis=1)), self.room.less(taken))
+            flow = np.concatenate([stay, kept + others], axis=1)
         row, column = np.nonzero(flow)
         entry = np.full(len(row), self.v)
         return Flows(self.z[row], self.c[row], entry, both[row, column], flow[row, column])
+
+    def _latent(self, short: Floats, taken: Floats) -> tuple[Floats, Floats]:
+        """(L x H,) what latent users of places that nobody took add to displacement where it is ``short``; (P,) the places they need."""
+        problem, families = self.problem, self.problem.displacement.floor.shape[1]
+        added, reserved = np.zeros(len(short)), np.zeros(len(taken))
+        left = np.maximum(0.0, self.room.now[0] - taken)
+        limit = problem.displacement.latent_limit[:, :, self.v].ravel()
+        for group in np.nonzero((short > 0) & (limit > 0))[0]:
+            owner, family = divmod(int(group), families)
+            share = problem.displacement.share[family]
+            wanted = min(limit[group], short[group] / share) if share > 0 else 0.0
+            for pool in np.nonzero(self.latent_pools[:, family] & (problem.pools.owner == owner) & (left > 0))[0]:
+                more = min(wanted, left[pool])
+                added[group], reserved[pool] = added[group] + share * more, reserved[pool] + more
+                wanted, left[pool] = wanted - more, left[pool] - more
+        return added, reserved
 
     @property
     def load(self) -> Floats:
@@ -265,35 +300,35 @@ class _Period:
         load: Floats = self.problem.demand.use[self.c, self.v, self.v]
         return load
 
-    @property
-    def leaves(self) -> Bools:
-        """(cells,) who is gone in the next period."""
-        leaves: Bools = self.problem.demand.survival[self.c] == 0
-        return leaves
+    @cached_property
+    def level(self) -> Ints:
+        """(cells,)"""
+        return np.searchsorted(_levels(self.problem), self.problem.demand.survival[self.c])
 
-    def _taken(self, pool: Ints, flow: Floats) -> tuple[Floats, Floats]:
-        """(P,) places that a flow takes, and of which those for longer."""
-        places, pools = flow * self.load[:, None], len(self.room.now)
-        stays = np.where(self.leaves[:, None], 0.0, places)
-        taken, lasting = (np.bincount(pool.ravel(), part.ravel(), pools + 1)[:-1].astype(np.float64) for part in (places, stays))
-        return taken, lasting
+    def _taken(self, pool: Ints, flow: Floats) -> Floats:
+        """(K, P) places that a flow takes, those of a level or above."""
+        levels, pools = self.room.now.shape
+        key = self.level[:, None] * (pools + 1) + pool
+        places = np.bincount(key.ravel(), (flow * self.load[:, None]).ravel(), levels * (pools + 1)).reshape(levels, pools + 1)
+        taken: Floats = places[::-1, :-1].cumsum(axis=0)[::-1]
+        return taken
 
     def _into(self, network: Network, nodes: int, pool: Ints, sink: int, over_cost: Ints, room: _Room) -> tuple[Ints, Ints, Ints]:
-        """Nodes of pools for those who stay, and behind them for all; rows, columns and heads of the arcs to them."""
-        pools = len(room.now)
-        lasting, every = np.arange(nodes, nodes + pools), np.arange(nodes + pools, nodes + 2 * pools)
-        end = np.full(pools, sink)
-        for tail, head, now, full in ((lasting, every, room.lasting, room.lasting_full), (every, end, room.now, room.full)):
-            first = np.floor(now * UNITS).astype(np.int64)
-            network.add(tail, head, first, np.zeros(pools, np.int64))
-            network.add(tail, head, np.maximum(0, np.floor(full * UNITS).astype(np.int64) - first), over_cost)
+        """Nodes of pools by level, each leading to the level below; rows, columns and heads of the arcs to them."""
+        levels, pools = room.now.shape
+        node = nodes + np.arange(levels * pools)
+        head = np.append(np.full(pools, sink), node[:-pools])
+        first = np.floor(room.now * UNITS).astype(np.int64).ravel()
+        more = np.maximum(0, np.floor(room.full * UNITS).astype(np.int64).ravel() - first)
+        network.add(node, head, first, np.zeros(len(node), np.int64))
+        network.add(node, head, more, np.tile(over_cost, levels))
         row, column = np.nonzero(pool < pools)
-        return row, column, nodes + pool[row, column] + pools * self.leaves[row]
+        return row, column, nodes + self.level[row] * pools + pool[row, column]
 
     def _cheapest(self, pool: Ints, cost: Floats, amount: Floats, room: _Room) -> Floats:
         """(cells, n) of ``amount`` (cells,) on each arc: room first, then overflow at its charge; everybody may wait."""
-        load, cells, pools = self.load, len(pool), len(room.now)
-        wait, sink = cells + 2 * pools, cells + 2 * pools + 1
+        load, cells = self.load, len(pool)
+        sink = cells + room.now.size
         supply = np.floor(amount * load * UNITS).astype(np.int64)
         scale = STEPS_OF_COST / max(cost.max(initial=0.0), 1e-9)
         each = np.round(cost / load[:, None] * scale).astype(np.int64)
@@ -301,8 +336,7 @@ class _Period:
         over_cost = np.round(self.over_cost * scale).astype(np.int64)
         row, column, head = self._into(network, cells, pool[:, :-1], sink, over_cost, room)
         arcs = network.add(row, head, supply[row], each[row, column])
-        network.add(np.arange(cells), np.full(cells, wait), supply, each[:, -1])
-        network.add(np.array([wait]), np.array([sink]), supply.sum(keepdims=True), np.zeros(1, np.int64))
+        network.add(np.arange(cells), np.full(cells, sink), supply, each[:, -1])
         result = np.zeros(pool.shape)
         result[row, column] = network.cheapest(supply, sink, arcs) / UNITS / load[row]
         result[:, -1] = np.maximum(0.0, amount - result.sum(axis=1))
@@ -311,8 +345,8 @@ class _Period:
     def _outside(self, pool: Ints, cost: Floats, amount: Floats, elsewhere: Floats, most: Floats, wished: Floats) -> Floats:
         """(cells, n) of ``amount`` (cells,) in OUTSIDE pools, when ``most`` (groups,), better ``wished``, go elsewhere, at a known cost."""
         load, group = self.load, self.group
-        cells, pools, groups = len(pool), len(self.room.now), len(most)
-        gate, sink = cells + 2 * pools, cells + 2 * pools + groups
+        cells, pools, groups = len(pool), self.room.now.shape[1], len(most)
+        gate, sink = cells + self.room.now.size, cells + self.room.now.size + groups
         supply = np.floor(amount * load * UNITS).astype(np.int64)
         in_group = np.bincount(group, supply, groups).astype(np.int64)
         # a family's classes take alike
