@@ -187,7 +187,7 @@ def _bound(search: Search, zones: _Zones, fixed: Decisions | None, start: Soluti
 def _raised(search: Search, packages: Packages, prices: Prices, run: Run) -> tuple[Prices, Decisions]:
     """Raise the bound by whole packages for a share of the time; the prices that did, and the options of the packages that they favour."""
     problem, budget = search.problem, search.budget
-    until = search.left() - RAISING * budget.seconds
+    until = max(0.0, search.left() - RAISING * budget.seconds)
 
     def note(lower: float) -> None:
         search.lower = max(search.lower, lower)
