@@ -13,7 +13,7 @@ import numpy as np
 from solver.backends.protocol import Limits
 from solver.decomposition.blocks import make_blocks
 from solver.decomposition.master import Master
-from solver.decomposition.neighbourhoods import Pace, improved
+from solver.decomposition.neighbourhoods import Pace, filled, improved
 from solver.decomposition.packages import PRICE_BLOCKS, Packages, raise_bound
 from solver.decomposition.standing import Ground
 from solver.decomposition.tasks import Run
@@ -56,7 +56,6 @@ def other_options(
     packages = Packages(Master(build_core(coarse.problem), make_blocks(coarse.problem, PRICE_BLOCKS), Limits(threads=threads, seed=seed)))
     packages.add(begin.x)
     until = max((1.0 - PACKING) * left(), left() - PACKING_SECONDS)
-    goal = ground.upper(begin) - SURELY * needed * MONEY
     prices = raise_bound(
         packages,
         prices,
@@ -70,6 +69,9 @@ def other_options(
         enough=lambda _: False,
     ).prices
     pace = Pace(left, threads, seed, run, lambda _: None, interrupted)
+    # what the zones' flows alone can gain is no promise of other options
+    begin = filled(ground, begin, prices, pace)
+    goal = ground.upper(begin) - SURELY * needed * MONEY
     found = ground.decisions(improved(ground, begin, prices, pace, packages=packages, enough=lambda upper: upper <= goal))
     same = (found.start == known.decisions.start).all() and (found.modules == known.decisions.modules).all()
     return None if same and (found.stage == known.decisions.stage).all() else found
