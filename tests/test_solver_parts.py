@@ -9,15 +9,20 @@ import pytest
 from solver_cases import MEDIUM, random_problem, with_floor_of, without_floor
 
 from solver.backends.protocol import Limits
-from solver.decomposition import large
-from solver.decomposition.master import no_decisions
+from solver.decomposition import large, yearly
+from solver.decomposition.blocks import make_blocks
+from solver.decomposition.explore import other_options
+from solver.decomposition.master import Master, converge, no_decisions
+from solver.decomposition.packages import Packages
 from solver.decomposition.parts import Charges, Part
 from solver.decomposition.standing import Ground
-from solver.decomposition.tasks import solve_task
+from solver.decomposition.tasks import run_here, solve_task
 from solver.decomposition.zones import gathered, zoned
+from solver.formulation import build_core
 from solver.pricing import flow_costs, no_prices
 from solver.problem import Problem
 from solver.result import Solution
+from solver.rules import cheapest_first
 from solver.solve import SolveOptions, solve
 
 EXACT = SolveOptions(gap=1e-6, seconds=60, threads=1)
@@ -97,3 +102,66 @@ def test_a_plan_made_on_zones_is_one_of_the_problem_itself(seed: int, monkeypatc
     assert Ground(problem).upper(plan) == pytest.approx(found.upper / 1e6, rel=1e-6)
     again = solve(problem, BY_PARTS, known_flows=[known.flows], start=replace(found, prices=None))
     assert again.upper <= found.upper * (1 + 1e-6)
+
+
+def test_flows_on_all_arcs_that_forget_displacement_are_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+    mended = []
+    whole = large._mended_on_all_arcs
+    monkeypatch.setattr(yearly, "ENOUGH", np.inf)
+    monkeypatch.setattr(large, "_mended_on_all_arcs", lambda *of: mended.append(found := whole(*of)) or found)
+    for seed in range(1, 9):
+        problem = without_floor(random_problem(seed, replace(MEDIUM, origins=18)))
+        known = solve(problem, EXACT, fixed=no_decisions(problem))
+        problem = with_floor_of(problem, known.flows)
+        monkeypatch.setattr(large, "PLAN_ARCS", problem.arcs // 3)
+        how = replace(BY_PARTS, seconds=60)
+        held = solve(problem, how, fixed=cheapest_first(problem), known_flows=[known.flows])
+        plan = Ground(problem).settled(held.decisions, held.flows, LIMITS)
+        assert plan is not None
+        assert not len(Ground(problem).short(plan))
+    assert mended
+    assert all(flows is not None for flows in mended)
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_without_time_packages_are_sought_once(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    problem, rounds, best = random_problem(seed, MEDIUM), list[int](), Packages.best
+    monkeypatch.setattr(Packages, "best", lambda self, *of: rounds.append(1) or best(self, *of))
+    solve(problem, replace(BY_PARTS, seconds=0.01), known_flows=[_counterfactual(problem).flows])
+    assert len(rounds) == 1
+
+
+def test_columns_end_at_the_tolerance_once_the_bound_is_above_what_is_wanted() -> None:
+    problem = without_floor(random_problem(2, MEDIUM))
+    blocks = make_blocks(problem, 40)
+    optimum = solve(problem, EXACT, fixed=no_decisions(problem)).upper / 1e6
+
+    def programmes(wanted: float) -> int:
+        master = Master(build_core(problem), blocks, LIMITS)
+        master.fix(no_decisions(problem))
+        master.add(master.nowhere())
+        solved, lp = [], master.lp.solve
+        master.lp.solve = lambda *of: solved.append(1) or lp(*of)  # type: ignore[method-assign]
+        converge(master, tolerance=0.05, out_of_time=lambda: 60.0, wanted=wanted)
+        return len(solved)
+
+    assert programmes(0.0) == programmes(np.inf) < programmes(0.9999 * optimum)
+
+
+def test_looking_for_other_options_ends_once_they_seem_cheap_enough() -> None:
+    problem = random_problem(5, MEDIUM)
+    known = _counterfactual(problem)
+
+    def seconds_left(needed: float) -> float:
+        clock = [200.0]
+
+        def left() -> float:
+            clock[0] -= 1.0
+            return max(0.0, clock[0])
+
+        found = other_options(problem, known, needed=needed, left=left, threads=1, seed=1, interrupted=lambda: False, run=run_here)
+        assert found is not None
+        return max(0.0, clock[0])
+
+    assert seconds_left(1.0) > 0
+    assert seconds_left(known.upper) == 0

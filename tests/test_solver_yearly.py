@@ -35,6 +35,13 @@ def by_year(problem: Problem, decisions: Decisions, known: Flows | None = None) 
     return flows, Ground(problem).settled(decisions, flows, LIMITS, bending=True)
 
 
+def full_outside(seed: int) -> tuple[Problem, Flows]:
+    """A problem whose displacement asks for all that its OUTSIDE pools hold when nothing is built, and those flows."""
+    problem = without_floor(random_problem(seed, MEDIUM))
+    known, _ = by_year(problem, no_decisions(problem))
+    return with_floor_of(problem, known), known
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_held_flows_are_feasible_and_nearly_the_cheapest(seed: int) -> None:
     problem = without_floor(random_problem(seed, MEDIUM))
@@ -50,9 +57,7 @@ def test_held_flows_are_feasible_and_nearly_the_cheapest(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_new_places_take_no_more_out_of_outside_pools_than_displacement_lets_them(seed: int) -> None:
-    problem = without_floor(random_problem(seed, MEDIUM))
-    known, _ = by_year(problem, no_decisions(problem))
-    problem = with_floor_of(problem, known)
+    problem, known = full_outside(seed)
     decisions = cheapest_first(problem)
     flows, plan = by_year(problem, decisions, known)
     assert plan is not None
@@ -75,13 +80,10 @@ def test_who_is_missing_outside_is_brought_back(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(yearly, "ENOUGH", np.inf)
     mends = 0
     for seed in SEEDS:
-        problem = without_floor(random_problem(seed, MEDIUM))
-        known, _ = by_year(problem, no_decisions(problem))
-        problem = with_floor_of(problem, known)
-        decisions = cheapest_first(problem)
+        problem, known = full_outside(seed)
+        decisions, ground = cheapest_first(problem), Ground(problem)
         _, plan = by_year(problem, decisions, known)
         assert plan is not None
-        ground = Ground(problem)
         if not len(ground.short(plan)):
             continue
         mends += 1
@@ -97,9 +99,7 @@ def test_who_is_missing_outside_is_brought_back(monkeypatch: pytest.MonkeyPatch)
 def test_latent_users_of_new_places_count_before_others_are_kept_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     cost, used = [0.0, 0.0], 0.0
     for seed in SEEDS:
-        problem = without_floor(random_problem(seed, MEDIUM))
-        known, _ = by_year(problem, no_decisions(problem))
-        problem = with_floor_of(problem, known)
+        problem, known = full_outside(seed)
         limit, share = np.full_like(problem.displacement.latent_limit, 5.0), np.full_like(problem.displacement.share, 0.5)
         limits = replace(problem.displacement, latent_limit=limit, share=share, latent_cost=1.0)
         problem = replace(problem, displacement=limits, options=replace(problem.options, module=3 * problem.options.module))

@@ -44,9 +44,7 @@ HELD_STEPS, ALL_STEPS = 150, 40
 """Price steps for flows of held options on zones, and at the end of every climb on all arcs."""
 LARGE_STEP, SMALL_STEP, LEAST_STEP = 0.6, 0.3, 0.05
 RAISING, LAST = 0.35, 0.15
-"""Shares of the time for raising the bound by packages, and for the flows on all arcs."""
-MENDING_SECONDS = 300.0
-"""Time beside all other for the councils whose flows on all arcs miss what displacement asks for."""
+"""Shares of the time for raising the bound by packages, and for the flows on all arcs; as much more, if need be, for mending those."""
 PRICE_BLOCKS = 1_000
 GOOD_FLOWS = 0.005
 """Gap of held options from which their flows are filled by linear programmes as well."""
@@ -282,7 +280,7 @@ def _on_all_arcs(zones: _Zones, decisions: Decisions, prices: Prices, start: Sol
 def _mended_on_all_arcs(zones: _Zones, decisions: Decisions, flows: Flows, prices: Prices) -> Flows | None:
     """The flows with what displacement misses; None when that takes too long."""
     search = zones.search
-    until = time.monotonic() + MENDING_SECONDS
+    until = time.monotonic() + max(search.left(), LAST * search.budget.seconds)
     pace = replace(zones.pace, left=lambda: 0.0 if search.budget.interrupted() else until - time.monotonic(), note=lambda _: None)
     fine = Ground(search.problem)
     plan = fine.settled(decisions, flows, zones.limits, bending=True)

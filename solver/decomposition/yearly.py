@@ -1,8 +1,8 @@
 """Flows of held options, year by year: who decides in a period is a transport problem of its own, solved as a minimum-cost flow.
 
 Users stay for less and less, and places are rarely taken away, so that the period in which a cell decides is the one in which
-room is short; what its places are worth later is in the arcs' costs, as prices. So all England's flows take seconds for a
-period, and come within a few tenths of a percent of what prices prove, where linear programmes of the whole stay see a part of it only.
+room is short; what its places are worth later is in the arcs' costs, as prices. So the flows of a region take
+seconds for a period, and of all England a minute or two, within a few tenths of a percent of what prices prove.
 
 Where displacement asks for more use of OUTSIDE pools than all together leave there, a period is solved in steps: who has a new
 place keeps it, since it counts; then who stays outside, a gate for each owner's family letting only so many elsewhere (their cost
@@ -302,7 +302,7 @@ class _Period:
 
     @cached_property
     def level(self) -> Ints:
-        """(cells,)"""
+        """(cells,) level of each (see ``_levels``)."""
         return np.searchsorted(_levels(self.problem), self.problem.demand.survival[self.c])
 
     def _taken(self, pool: Ints, flow: Floats) -> Floats:
