@@ -19,7 +19,7 @@ from solver.decomposition.standing import Ground, Standing
 from solver.decomposition.tasks import run_here
 from solver.decomposition.yearly import flows_by_year
 from solver.pricing import no_prices
-from solver.problem import Problem
+from solver.problem import OUTSIDE, Problem
 from solver.result import Decisions, Flows
 from solver.rules import cheapest_first
 from solver.solve import SolveOptions, solve
@@ -73,6 +73,23 @@ def test_new_places_take_no_more_out_of_outside_pools_than_displacement_lets_the
     activity = (ground.by_row @ plan.x + plan.use)[other]
     assert (activity <= ground.arrays.row_upper[other] + 1e-4).all()
     assert (activity >= ground.arrays.row_lower[other] - 1e-4).all()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_where_outside_pools_are_full_the_same_flows_find_room_again(seed: int) -> None:
+    """OUTSIDE pools hold exactly what known flows use in every period: one who stays can't have the room of one who leaves."""
+    problem, known = full_outside(seed)
+    survival = np.array([0.0, 0.5, 0.9])[np.arange(len(problem.demand.classes)) % 3]
+    problem = without_floor(replace(problem, demand=replace(problem.demand, survival=survival)))
+    known, _ = by_year(problem, no_decisions(problem))
+    outside = np.nonzero(np.append(problem.pools.role == OUTSIDE, False)[known.pool])[0]
+    capacity = np.where((problem.pools.role == OUTSIDE)[:, None], 0.0, problem.pools.capacity)
+    use = problem.demand.use[known.cls[outside], known.entry[outside]] * known.amount[outside, None]
+    np.add.at(capacity, known.pool[outside], use)
+    problem = with_floor_of(replace(problem, pools=replace(problem.pools, capacity=capacity)), known)
+    _, plan = by_year(problem, cheapest_first(problem), known)
+    assert plan is not None
+    assert not len(Ground(problem).short(plan))
 
 
 def test_who_is_missing_outside_is_brought_back(monkeypatch: pytest.MonkeyPatch) -> None:
