@@ -19,7 +19,7 @@ from solver.decomposition.standing import Ground, Standing
 from solver.decomposition.tasks import run_here
 from solver.decomposition.yearly import flows_by_year
 from solver.pricing import no_prices
-from solver.problem import OUTSIDE, Problem
+from solver.problem import Floats, Problem
 from solver.result import Decisions, Flows
 from solver.rules import cheapest_first
 from solver.solve import SolveOptions, solve
@@ -75,21 +75,52 @@ def test_new_places_take_no_more_out_of_outside_pools_than_displacement_lets_the
     assert (activity >= ground.arrays.row_lower[other] - 1e-4).all()
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_where_outside_pools_are_full_the_same_flows_find_room_again(seed: int) -> None:
-    """OUTSIDE pools hold exactly what known flows use in every period: one who stays can't have the room of one who leaves."""
-    problem, known = full_outside(seed)
-    survival = np.array([0.0, 0.5, 0.9])[np.arange(len(problem.demand.classes)) % 3]
-    problem = without_floor(replace(problem, demand=replace(problem.demand, survival=survival)))
-    known, _ = by_year(problem, no_decisions(problem))
-    outside = np.nonzero(np.append(problem.pools.role == OUTSIDE, False)[known.pool])[0]
-    capacity = np.where((problem.pools.role == OUTSIDE)[:, None], 0.0, problem.pools.capacity)
-    use = problem.demand.use[known.cls[outside], known.entry[outside]] * known.amount[outside, None]
-    np.add.at(capacity, known.pool[outside], use)
-    problem = with_floor_of(replace(problem, pools=replace(problem.pools, capacity=capacity)), known)
-    _, plan = by_year(problem, cheapest_first(problem), known)
-    assert plan is not None
-    assert not len(Ground(problem).short(plan))
+@pytest.mark.parametrize(("later_places", "stayers"), [(3.0, 2.0), (2.5, 2.0), (5.0, 4.0), (3.5, 3.0)])
+def test_one_who_stays_has_not_the_room_of_one_who_leaves(later_places: float, stayers: float) -> None:
+    """4 places; known: 2 who leave and 2 of whom half stay, then 2 entrants. Room for those who stay: as known, or as there is later."""
+    problem = random_problem(1, MEDIUM)
+    classes, pools, periods = len(problem.demand.classes), len(problem.pools.labels), len(problem.periods)
+    problem = replace(problem, demand=replace(problem.demand, survival=np.where(np.arange(classes) % 2 > 0, 0.5, 0.0)))
+    places = np.full((pools, periods), 100.0)
+    places[0] = later_places
+    places[0, 0] = 4.0
+    later = np.zeros((2, periods, pools, periods))
+    later[0, 0, 0, 0], later[1, 0, 0] = 2.0, 2.0 * 0.5 ** np.arange(periods)
+    later[0, 1, 0, 1] = 2.0
+    stand = yearly._Stand(places, places, problem.displacement.floor, np.zeros(problem.demand.entrants.shape[:2]))
+    room = yearly._room(problem, stand, later, 0)
+    np.testing.assert_allclose(room.now[:, 0], [4.0, stayers])
+    np.testing.assert_allclose(room.full[:, 0], [4.0, stayers])
+    np.testing.assert_allclose(room.now[:, 1:], 100.0)
+    np.testing.assert_allclose(room.less(np.full((2, pools), 1.5)).now[:, 0], [2.5, stayers - 1.5])
+
+
+def test_who_can_be_outside_later_only_if_they_begin_now() -> None:
+    """2 of a family are asked for next year, half of today's stay, one more enters and none waits: 2 have to begin today."""
+    problem = random_problem(1, MEDIUM)
+    demand, (families, periods) = problem.demand, problem.displacement.floor.shape[1:]
+    entrants = np.zeros_like(demand.entrants)
+    entrants[0, 0, 0], entrants[0, 0, 1] = 5.0, 1.0
+    problem = replace(problem, demand=replace(demand, entrants=entrants, survival=np.full(len(demand.classes), 0.5)))
+    group = demand.origin_owner[:, None] * families + demand.class_family
+    at, zero = int(group[0, 0]), np.zeros(1, np.int64)
+    owed = np.zeros((len(problem.owners) * families, periods))
+    owed[at, 1] = 2.0
+    rooms, latent = np.zeros((2, len(problem.pools.labels))), np.zeros((len(problem.pools.labels), families), np.bool_)
+    period = yearly._Period(
+        problem, yearly._Reach(problem, no_prices(problem)), 0, zero, zero, np.array([5.0]), np.array([at]),
+        yearly._Room(rooms, rooms), rooms[0], latent,
+    )  # fmt: skip
+
+    def needed(waiting: float) -> float:
+        def counted(weights: Floats) -> Floats:
+            return np.bincount([at], weights, len(owed))
+
+        return float(yearly._Coming(problem, group).needed(period, owed, counted, np.array([waiting]))[at])
+
+    assert needed(0.0) == pytest.approx(2.0)
+    assert needed(1.0) == pytest.approx(1.0)
+    assert needed(2.0) == 0.0
 
 
 def test_who_is_missing_outside_is_brought_back(monkeypatch: pytest.MonkeyPatch) -> None:

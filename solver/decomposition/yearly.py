@@ -31,8 +31,6 @@ UNITS = 1e9
 """Flow is counted in whole parts of a place."""
 STEPS_OF_COST = 1e5
 """The dearest arc in whole steps of cost."""
-TRIALS = 3
-"""Times that a period is solved until displacement has what it asks for."""
 ENOUGH, SPARE = 5e-6, 1e-3
 """By how much a family may stay short of what displacement asks for, and the share more that is sought: later on there is less room."""
 
@@ -254,23 +252,20 @@ class _Period:
             return np.bincount(self.group, weights, len(spare)).astype(np.float64)
 
         needed = owed[:, self.v]
-        wanted = np.maximum(needed + spare, coming.needed(self, owed, counted, flow[:, -1]))
+        ahead = coming.needed(self, owed, counted, flow[:, -1])
         placed = np.where(share > 0, flow[:, OUTSIDE_NEAREST:], 0.0)
         outside, new = counted(flow[:, :OUTSIDE_NEAREST].sum(axis=1)), counted((share * placed).sum(axis=1))
-        if (np.maximum(needed, wanted - spare) - outside - new > ENOUGH).any():
-            freed = counted(self.amount - placed.sum(axis=1)) < wanted - new
-            for trial in range(TRIALS):
-                kept = np.where(freed[self.group, None], 0.0, placed)
-                new = counted((share * kept).sum(axis=1))
-                amount, taken = np.maximum(0.0, self.amount - kept.sum(axis=1)), self._taken(pool, kept)
-                latent, reserved = self._latent(needed - outside - new, taken[0])
-                most, wished = (counted(amount) - np.maximum(0.0, least - new - latent) for least in (needed, wanted))
-                stay = self._outside(out_pool, out_cost, amount, priced.min(axis=1), most, wished)
-                short = needed - new - latent - counted(stay.sum(axis=1)) > ENOUGH
-                if not (short & ~freed).any():
-                    break
-                # new places stand in the way of room outside: their own family's, or then another's
-                freed = freed | short if trial == 0 else np.ones_like(freed)
+        if (np.maximum(needed, ahead) - outside - new > ENOUGH).any():
+            # where too few are left without them, new places stand in the way of room outside
+            freed = counted(self.amount - placed.sum(axis=1)) < np.maximum(needed + spare, ahead) - new
+            kept = np.where(freed[self.group, None], 0.0, placed)
+            new = counted((share * kept).sum(axis=1))
+            amount, taken = np.maximum(0.0, self.amount - kept.sum(axis=1)), self._taken(pool, kept)
+            latent, reserved = self._latent(needed - outside - new, taken[0])
+            # latent users are those of one period: later ones can't count on them
+            wanted = np.maximum(needed + spare - latent, ahead)
+            most, wished = (counted(amount) - np.maximum(0.0, least - new) for least in (needed - latent, wanted))
+            stay = self._outside(out_pool, out_cost, amount, priced.min(axis=1), most, wished)
             taken[0] += reserved
             others = self._cheapest(pool, cost, np.maximum(0.0, amount - stay.sum(axis=1)), self.room.less(taken))
             flow = np.concatenate([stay, kept + others], axis=1)
