@@ -6,14 +6,13 @@ plan doesn't depend on how many machines helped. A worker that dies or runs out 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 
 from distributed import Client, LocalCluster
 
-from solver.backends.protocol import ModelSolution
-from solver.decomposition.tasks import Run, Task, solve_task
+from solver.decomposition.tasks import Found, Run, Task, run_here, solved
 
 RETRIES = 3
 """Times that a failed task runs again."""
@@ -39,12 +38,13 @@ class _Dask:
     def __init__(self, client: Client) -> None:
         self.client = client
 
-    def __call__(self, tasks: Sequence[Task]) -> list[ModelSolution]:
-        """All solutions, in the order of the tasks."""
+    def __call__(self, tasks: Sequence[Task[Found]]) -> list[Found]:
+        """What each found, in the order of the tasks."""
         if len(tasks) < LEAST_TASKS:
-            return [solve_task(task) for task in tasks]
-        # whether to stop is asked here, between tasks: the question can't travel
-        sent = [replace(task, limits=replace(task.limits, interrupted=None)) for task in tasks]
-        futures = self.client.map(solve_task, sent, retries=RETRIES, pure=False)
-        found: list[ModelSolution] = self.client.gather(futures)  # type: ignore[no-untyped-call]
+            return run_here(tasks)
+        with warnings.catch_warnings():
+            # tasks hold all they need: what they weigh is known
+            warnings.filterwarnings("ignore", "Sending large graph")
+            futures = self.client.map(solved, [task.sent() for task in tasks], retries=RETRIES, pure=False)
+        found: list[Found] = self.client.gather(futures)  # type: ignore[no-untyped-call]
         return found

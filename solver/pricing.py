@@ -164,7 +164,8 @@ def respond(problem: Problem, blocks: Blocks, prices: Prices) -> Response:
     demand, reach = problem.demand, problem.reach
     worth = demand.stay @ problem.weight
     unit_cost = problem.pools.unit_cost * problem.pool_weight
-    price = worth[:, None, :] * unit_cost[:, :, None] + np.einsum("cvt,pt->cpv", demand.use, prices.capacity, optimize=True)
+    price = np.empty((*unit_cost.shape, len(problem.periods)))
+    _price(problem.pools.accepts, worth, unit_cost, demand.use, prices.capacity, price)
     bonus = np.einsum("cvt,lct->lcv", demand.stay, prices.displacement[:, demand.class_family, :], optimize=True)
     group, quota = quota_charges(problem, prices)
     charged, unmet_extra = measure_charges(problem, prices)
@@ -209,6 +210,20 @@ def _charge(start, pool, minutes, outside, per_minute, per_outside, charged):  #
         for c in range(start.shape[0]):
             for a in range(start[c, z], start[c, z + 1]):
                 charged[a] += per_minute[z] * minutes[a] + per_outside[z] * outside[pool[a]]
+
+
+@njit(parallel=True, cache=True)
+def _price(accepts, worth, unit_cost, use, capacity, price):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """(C, P, T) what a unit that enters a pool in a period costs there; left as it is where a pool doesn't accept the class."""
+    periods = price.shape[2]
+    for c in prange(price.shape[0]):
+        for p in range(price.shape[1]):
+            if accepts[c, p]:
+                for v in range(periods):
+                    priced = worth[c, v] * unit_cost[c, p]
+                    for t in range(v, periods):
+                        priced += use[c, v, t] * capacity[p, t]
+                    price[c, p, v] = priced
 
 
 @njit(parallel=True, cache=True)

@@ -16,7 +16,8 @@ from solver.backends.protocol import Limits
 from solver.decomposition.master import no_decisions
 from solver.decomposition.parts import Charges, Part
 from solver.decomposition.standing import Ground
-from solver.decomposition.tasks import Task, run_here
+from solver.decomposition.tasks import Programme, run_here
+from solver.decomposition.yearly import Guide, flows_by_year
 from solver.machines import machines
 from solver.pricing import no_prices
 from solver.solve import SolveOptions, solve
@@ -24,7 +25,7 @@ from solver.solve import SolveOptions, solve
 LIMITS = Limits(gap=1e-6, seconds=120, threads=1)
 
 
-def _tasks() -> list[Task]:
+def _tasks() -> list[Programme]:
     tasks = []
     for seed in (5, 6):
         problem = random_problem(seed, MEDIUM)
@@ -45,6 +46,21 @@ def test_workers_and_one_process_find_the_same() -> None:
     with machines(workers=2, memory="1GB") as run:
         there = [found.objective for found in run(tasks)]
     np.testing.assert_allclose(there, here, rtol=1e-9)
+
+
+def test_blocks_of_flows_are_the_same_on_workers() -> None:
+    problem = random_problem(4, MEDIUM)
+    decisions, prices = no_decisions(problem), no_prices(problem)
+    whole = flows_by_year(problem, decisions, prices)
+    assert whole is not None
+    guide = Guide(problem, whole, np.arange(len(problem.owners)))
+    here = flows_by_year(problem, decisions, prices, guide=guide)
+    with machines(workers=2, memory="1GB") as run:
+        there = flows_by_year(problem, decisions, prices, guide=guide, run=run)
+    assert here is not None
+    assert there is not None
+    for name, column in vars(here).items():
+        np.testing.assert_array_equal(column, getattr(there, name))
 
 
 def test_a_killed_worker_costs_its_task_not_the_run() -> None:

@@ -11,14 +11,14 @@ from scipy import sparse
 from solver_cases import FEATURES, MEDIUM, random_problem
 from solver_parts import PARTS, problem_with
 
-from solver.backends.protocol import Limits, ModelSolution
+from solver.backends.protocol import Limits
 from solver.decomposition.ascent import ascend
 from solver.decomposition.blocks import make_blocks
 from solver.decomposition.master import Master, no_decisions
 from solver.decomposition.packages import Packages, raise_bound
 from solver.decomposition.parts import Charges, Part
 from solver.decomposition.standing import Ground
-from solver.decomposition.tasks import Task, run_here, solve_task
+from solver.decomposition.tasks import Found, Programme, Task, run_here
 from solver.formulation import MONEY, build_core
 from solver.known import Known
 from solver.pricing import Prices, no_prices
@@ -91,7 +91,7 @@ def test_a_choice_among_packages_is_a_plan_and_one_of_them() -> None:
     packages.add(plan.x)
     everybody = np.unique(problem.demand.origin_owner)
     part = Part(ground, plan, everybody, Charges(ground, no_prices(problem)), each=9, decide=True, packages=packages)
-    after = part.taken_up(plan, solve_task(part.task(LIMITS)))
+    after = part.taken_up(plan, part.task(LIMITS).solve())
     assert lower <= ground.upper(after) < ground.upper(plan)
     assert ground.breach(after) < 1e-5
     for group, known in zip(packages.groups, packages.values, strict=True):
@@ -154,8 +154,8 @@ def test_every_programme_of_a_search_can_be_interrupted() -> None:
     known = solve(problem, EXACT, fixed=no_decisions(problem))
     asked = []
 
-    def run(tasks: Sequence[Task]) -> list[ModelSolution]:
-        asked.extend(task.limits.interrupted for task in tasks)
+    def run(tasks: Sequence[Task[Found]]) -> list[Found]:
+        asked.extend(task.limits.interrupted for task in tasks if isinstance(task, Programme))
         return run_here(tasks)
 
     solve(problem, replace(BY_PARTS, run=run), known_flows=[known.flows])

@@ -9,14 +9,14 @@ import pytest
 from solver_cases import MEDIUM, random_problem, with_floor_of, without_floor
 
 from solver.backends.protocol import Limits
-from solver.decomposition import large, yearly
+from solver.decomposition import large, period
 from solver.decomposition.blocks import make_blocks
 from solver.decomposition.explore import other_options
 from solver.decomposition.master import Master, converge, no_decisions
 from solver.decomposition.packages import Packages
 from solver.decomposition.parts import Charges, Part
 from solver.decomposition.standing import Ground
-from solver.decomposition.tasks import run_here, solve_task
+from solver.decomposition.tasks import run_here
 from solver.decomposition.zones import gathered, zoned
 from solver.formulation import build_core
 from solver.pricing import flow_costs, no_prices
@@ -60,7 +60,7 @@ def test_what_a_part_saves_the_whole_plan_saves() -> None:
     plan = ground.settled(no_decisions(problem), _counterfactual(problem).flows, LIMITS)
     assert plan is not None
     part = Part(ground, plan, np.array([0]), Charges(ground, no_prices(problem)), each=5, decide=True)
-    found = solve_task(part.task(LIMITS))
+    found = part.task(LIMITS).solve()
     after = part.taken_up(plan, found)
     saved = float(part.model.cost @ part.start) - found.objective
     assert saved > 0
@@ -100,8 +100,11 @@ def test_a_zone_reaches_what_any_of_its_origins_does_and_holds_their_flows() -> 
 
 
 @pytest.mark.parametrize("seed", range(1, 5))
-def test_a_plan_made_on_zones_is_one_of_the_problem_itself(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("block_cells", [large.BLOCK_CELLS, 1])
+def test_a_plan_made_on_zones_is_one_of_the_problem_itself(seed: int, block_cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With flows of everybody together, and with each owner's apart, guided by zones that are guided by rougher ones."""
     problem = without_floor(random_problem(seed, replace(MEDIUM, origins=18)))
+    monkeypatch.setattr(large, "BLOCK_CELLS", block_cells)
     monkeypatch.setattr(large, "PLAN_ARCS", problem.arcs // 3)
     monkeypatch.setattr(large, "ROUGH_ARCS", problem.arcs // 6)
     known = solve(problem, BY_PARTS, fixed=no_decisions(problem))
@@ -121,7 +124,7 @@ def test_a_plan_made_on_zones_is_one_of_the_problem_itself(seed: int, monkeypatc
 def test_flows_on_all_arcs_that_forget_displacement_are_mended(monkeypatch: pytest.MonkeyPatch) -> None:
     mended, count = list[Flows | None](), 0
     whole = large._mended_on_all_arcs
-    monkeypatch.setattr(yearly, "ENOUGH", np.inf)
+    monkeypatch.setattr(period, "ENOUGH", np.inf)
     monkeypatch.setattr(large, "_mended_on_all_arcs", lambda *of: mended.append(found := whole(*of)) or found)
     for seed in range(1, 9):
         problem = without_floor(random_problem(seed, replace(MEDIUM, origins=18)))

@@ -10,16 +10,17 @@ from solver_cases import MEDIUM, random_problem, with_floor_of, without_floor
 
 from solver.backends import network
 from solver.backends.protocol import Limits
-from solver.decomposition import yearly
+from solver.decomposition import period, yearly
 from solver.decomposition.ascent import ascend
 from solver.decomposition.blocks import make_blocks
 from solver.decomposition.master import no_decisions
 from solver.decomposition.neighbourhoods import Pace, mended
+from solver.decomposition.period import Period
 from solver.decomposition.standing import Ground, Standing
 from solver.decomposition.tasks import run_here
-from solver.decomposition.yearly import flows_by_year
+from solver.decomposition.yearly import Guide, flows_by_year
 from solver.pricing import no_prices
-from solver.problem import Floats, Problem
+from solver.problem import Problem
 from solver.result import Decisions, Flows
 from solver.rules import cheapest_first
 from solver.solve import SolveOptions, solve
@@ -102,30 +103,74 @@ def test_who_can_be_outside_later_only_if_they_begin_now() -> None:
     entrants = np.zeros_like(demand.entrants)
     entrants[0, 0, 0], entrants[0, 0, 1] = 5.0, 1.0
     problem = replace(problem, demand=replace(demand, entrants=entrants, survival=np.full(len(demand.classes), 0.5)))
-    group = demand.origin_owner[:, None] * families + demand.class_family
-    at, zero = int(group[0, 0]), np.zeros(1, np.int64)
-    owed = np.zeros((len(problem.owners) * families, periods))
-    owed[at, 1] = 2.0
-    rooms, latent = np.zeros((2, len(problem.pools.labels))), np.zeros((len(problem.pools.labels), families), np.bool_)
-    period = yearly._Period(
-        problem, yearly._Reach(problem, no_prices(problem)), 0, zero, zero, np.array([5.0]), np.array([at]),
-        yearly._Room(rooms, rooms), rooms[0], latent,
-    )  # fmt: skip
+    owner = int(demand.origin_owner[0])
+    family = int(demand.class_family[0])
+    needed = np.zeros((len(problem.owners), families, periods))
+    needed[owner, family, 1] = 2.0
+    places = np.zeros((len(problem.pools.labels), periods))
+    stand = yearly._Stand(places, places, needed, np.zeros(entrants.shape[:2]))
+    shape = yearly._Shape(problem, no_prices(problem))
+    room = yearly._room(problem, stand, np.zeros((2, periods, *places.shape)), 0)
+    one = shape.period(0, stand, np.ones(len(problem.owners), np.bool_), room)
+    assert one.cells.amount.tolist() == [5.0]
+    ahead = [one._ahead(np.array([waiting]))[owner * families + family] for waiting in (0.0, 1.0, 2.0)]
+    assert ahead == pytest.approx([2.0, 1.0, 0.0])
+    others = shape.period(0, stand, np.arange(len(problem.owners)) != owner, room)
+    assert not len(others.cells.amount)
+    assert not others._ahead(np.zeros(0)).any()
 
-    def needed(waiting: float) -> float:
-        def counted(weights: Floats) -> Floats:
-            return np.bincount([at], weights, len(owed))
 
-        return float(yearly._Coming(problem, group).needed(period, owed, counted, np.array([waiting]))[at])
+def guided(problem: Problem, decisions: Decisions, known: Flows | None = None) -> tuple[Guide, Flows]:
+    """Blocks of one owner each, guided by the problem's own flows, and what they find."""
+    flows, _ = by_year(problem, decisions, known)
+    guide = Guide(problem, flows, np.arange(len(problem.owners)))
+    prices = ascend(problem, make_blocks(problem, 100), steps=200, fixed=decisions, first_step=0.6).prices
+    found = flows_by_year(problem, decisions, prices, known, guide=guide)
+    assert found is not None
+    return guide, found
 
-    assert needed(0.0) == pytest.approx(2.0)
-    assert needed(1.0) == pytest.approx(1.0)
-    assert needed(2.0) == 0.0
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_blocks_share_the_room_of_pools(seed: int) -> None:
+    """Together they have all of it, and each has what it takes in the guide's flows, or its part of less."""
+    problem = without_floor(random_problem(seed, MEDIUM))
+    guide, flows = guided(problem, no_decisions(problem))
+    pools, used = len(problem.pools.labels), 0.0
+    for v, factor in ((0, 1.0), (1, 0.5), (2, 3.0)):
+        taken = np.zeros((len(problem.owners), pools))
+        here = (guide.flows.entry == v) & (guide.flows.pool < pools)
+        owner, cls = problem.demand.origin_owner[guide.flows.origin[here]], guide.flows.cls[here]
+        np.add.at(taken, (owner, guide.flows.pool[here]), guide.flows.amount[here] * problem.demand.use[cls, v, v])
+        places = np.tile(factor * taken.sum(axis=0), (len(yearly.levels(problem)), 1)) + np.maximum(0.0, factor - 1.0)
+        shares = list(guide.shares(problem, period.Room(places, places + 2.0), v))
+        assert [np.nonzero(owners)[0].tolist() for owners, _ in shares] == [[n] for n in range(len(problem.owners))]
+        np.testing.assert_allclose(sum(room.now for _, room in shares), places)
+        np.testing.assert_allclose(sum(room.full for _, room in shares), places + 2.0)
+        for number, (_, room) in enumerate(shares):
+            assert (room.now[0] >= min(factor, 1.0) * taken[number] - 1e-9).all()
+        used += taken.sum()
+    assert used > 0
+    assert_nobody_lost(problem, flows)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_flows_in_blocks_are_feasible_and_nearly_the_cheapest(seed: int) -> None:
+    problem, known = full_outside(seed)
+    decisions, ground = cheapest_first(problem), Ground(problem)
+    _, flows = guided(problem, decisions, known)
+    assert_nobody_lost(problem, flows)
+    plan = ground.settled(decisions, flows, LIMITS, bending=True)
+    assert plan is not None
+    rows = ground.core.displacement_row[ground.core.displacement_row >= 0]
+    short = np.maximum(0.0, (ground.arrays.row_lower - ground.by_row @ plan.x - plan.use)[rows])
+    assert short.sum() <= 1e-3 * ground.arrays.row_lower[rows].sum()
+    optimum = solve(problem, SolveOptions(gap=1e-6, seconds=60, threads=1), fixed=decisions, known_flows=[known]).upper / 1e6
+    assert optimum * (1 - 1e-6) <= ground.upper(plan) <= optimum * 1.05
 
 
 def test_who_is_missing_outside_is_brought_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Flows that forget displacement are short of it; programmes of the owners concerned mend them at a true cost."""
-    monkeypatch.setattr(yearly, "ENOUGH", np.inf)
+    monkeypatch.setattr(period, "ENOUGH", np.inf)
     mends = 0
     for seed in SEEDS:
         problem, known = full_outside(seed)
@@ -155,7 +200,7 @@ def test_latent_users_of_new_places_count_before_others_are_kept_outside(monkeyp
         for number in range(2):
             with monkeypatch.context() as patch:
                 if number:
-                    patch.setattr(yearly._Period, "_latent", lambda self, short, taken: (np.zeros(len(short)), np.zeros(len(taken))))
+                    patch.setattr(Period, "_latent", lambda self, short, taken: (np.zeros(len(short)), np.zeros(len(taken))))
                 _, plan = by_year(problem, cheapest_first(problem), known)
             assert plan is not None
             assert not len(ground.short(plan))

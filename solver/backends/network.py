@@ -46,6 +46,8 @@ class Network:
         flows = np.zeros(len(tail), np.int64)
         for number in range(len(first) - 1):
             mine, nodes = open_arcs[arc_first[number] : arc_first[number + 1]], by_part[first[number] : first[number + 1]]
+            if not len(mine) and not given[nodes].any():
+                continue
             end = len(nodes)
             to = np.where(head[mine] == sink, end, place[np.minimum(head[mine], sink - 1)])
             flow = SimpleMinCostFlow()

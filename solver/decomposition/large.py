@@ -24,12 +24,12 @@ from solver.backends.protocol import Limits
 from solver.decomposition.ascent import ascend, opened_places
 from solver.decomposition.blocks import make_blocks
 from solver.decomposition.master import Master, no_decisions
-from solver.decomposition.neighbourhoods import Pace, filled, improved, mended
+from solver.decomposition.neighbourhoods import Pace, clusters, filled, improved, mended, nearness
 from solver.decomposition.packages import Packages, raise_bound
 from solver.decomposition.search import Budget, NoPlanError, Search, decisions_of, finished, options_with_cuts
 from solver.decomposition.standing import Ground, Standing
 from solver.decomposition.tasks import Run, run_here
-from solver.decomposition.yearly import flows_by_year
+from solver.decomposition.yearly import Guide, flows_by_year
 from solver.decomposition.zones import Zoned, gathered, zoned
 from solver.formulation import MONEY, beside_flows, build_core
 from solver.pricing import Prices, flow_costs, respond
@@ -46,6 +46,8 @@ LARGE_STEP, SMALL_STEP, LEAST_STEP = 0.6, 0.3, 0.05
 RAISING, LAST = 0.35, 0.15
 """Shares of the time for raising the bound by packages, and for the flows on all arcs; as much more, if need be, for mending those."""
 PRICE_BLOCKS = 1_000
+BLOCK_CELLS = 200_000
+"""Most cells of a block of owners whose flows are found together."""
 GOOD_FLOWS = 0.005
 """Gap of held options from which their flows are filled by linear programmes as well."""
 ROW_DUST = 1e-4
@@ -100,9 +102,31 @@ class _Zones:
         stop, blocks = self.search.budget.interrupted, make_blocks(problem, PRICE_BLOCKS)
         return ascend(problem, blocks, steps=steps, fixed=fixed, begin=begin, first_step=step, stop=stop).prices
 
+    @cached_property
+    def rough(self) -> Zoned:
+        """The zones on which prices are found, and flows that guide others."""
+        problem = self.search.problem
+        size = _zone_size(problem, ROUGH_ARCS)
+        return self.coarse if size == _zone_size(problem, PLAN_ARCS) else zoned(problem, size)
+
+    def flows(self, problem: Problem, decisions: Decisions, prices: Prices) -> Flows | None:
+        """Flows by year, of the problem or of zones; those of many cells in blocks, guided by coarser zones. None when interrupted."""
+        budget, coarser = self.search.budget, self.rough if problem is self.ground.problem else self.coarse
+        guide = None
+        if problem is not self.rough.problem and coarser.problem is not problem and _cells(problem) > BLOCK_CELLS:
+            if (coarse := self.flows(coarser.problem, decisions, prices)) is None:
+                return None
+            block = np.zeros(len(problem.owners), np.int64)
+            # not cut where the coarser ones were
+            random = np.random.default_rng((budget.seed, len(problem.demand.origins)))
+            for number, owners in enumerate(clusters(problem, nearness(problem), BLOCK_CELLS, random)):
+                block[owners] = number
+            guide = Guide(coarser.problem, coarse, block)
+        return flows_by_year(problem, decisions, prices, *self.known_flows[:1], guide=guide, run=self.run, stop=budget.interrupted)
+
     def by_year(self, decisions: Decisions, prices: Prices) -> Standing | None:
         """A plan with these decisions and flows by year; None when they do not go together, or when interrupted."""
-        flows = flows_by_year(self.ground.problem, decisions, prices, *self.known[:1], stop=self.search.budget.interrupted)
+        flows = self.flows(self.ground.problem, decisions, prices)
         plan = None if flows is None else self.ground.settled(decisions, flows, self.limits, bending=True)
         if plan is None or not len(self.ground.short(plan)):
             return plan
@@ -143,7 +167,7 @@ def decompose_large(
     plan = _first_plan(zones, prices, candidates, start, favoured)
     packages = Packages(search.master)
     packages.add(plan.x)
-    prices, packed = _raised(search, packages, prices, run)
+    prices, packed = _raised(zones, packages, prices)
     plan = min(plan, zones.valued(packed, prices) or plan, key=ground.upper)
     zones.note("plan", plan)
     plan = improved(
@@ -164,7 +188,7 @@ def _bound(search: Search, zones: _Zones, fixed: Decisions | None, start: Soluti
     begin = None if start is None else start.prices
     steps, step = STEPS, LARGE_STEP if begin is None else SMALL_STEP
     if _zone_size(problem, ROUGH_ARCS) > _zone_size(problem, PLAN_ARCS):
-        begin = zones.climbed(zoned(problem, _zone_size(problem, ROUGH_ARCS)).problem, steps, step, begin, fixed)
+        begin = zones.climbed(zones.rough.problem, steps, step, begin, fixed)
         steps, step = FINER_STEPS, LEAST_STEP
     found = zones.climbed(zones.ground.problem, steps, step, begin, fixed)
     if zones.ground.problem is not problem:
@@ -182,9 +206,9 @@ def _bound(search: Search, zones: _Zones, fixed: Decisions | None, start: Soluti
     return found, None if options.x is None else decisions_of(search.master, options.x)
 
 
-def _raised(search: Search, packages: Packages, prices: Prices, run: Run) -> tuple[Prices, Decisions]:
+def _raised(zones: _Zones, packages: Packages, prices: Prices) -> tuple[Prices, Decisions]:
     """Raise the bound by whole packages for a share of the time; the prices that did, and the options of the packages that they favour."""
-    problem, budget = search.problem, search.budget
+    search, budget = zones.search, zones.search.budget
     until = max(0.0, search.left() - RAISING * budget.seconds)
 
     def note(lower: float) -> None:
@@ -194,12 +218,12 @@ def _raised(search: Search, packages: Packages, prices: Prices, run: Run) -> tup
     raised = raise_bound(
         packages,
         prices,
-        zoned(problem, _zone_size(problem, ROUGH_ARCS)).problem,
+        zones.rough.problem,
         left=lambda: search.left() - until,
         threads=budget.threads,
         seed=budget.seed,
         interrupted=budget.interrupted,
-        run=run,
+        run=zones.run,
         note=note,
         enough=lambda lower: search.upper - lower <= budget.gap * abs(search.upper),
     )
@@ -264,7 +288,7 @@ def _on_all_arcs(zones: _Zones, decisions: Decisions, prices: Prices, start: Sol
         plan = ground.settled(decisions, gathered(zones.coarse, flows), zones.limits, cost, bending=bending)
         return None if plan is None else (plan, flows)
 
-    flows = flows_by_year(search.problem, decisions, prices, *zones.known_flows[:1], stop=search.budget.interrupted)
+    flows = zones.flows(search.problem, decisions, prices)
     found = None if flows is None else settled(decisions, flows, bending=True)
     if found is not None and len(ground.short(found[0])):
         whole = _mended_on_all_arcs(zones, decisions, found[1], prices)
@@ -319,6 +343,11 @@ def _in_open_pools(problem: Problem, decisions: Decisions, flows: Flows) -> Flow
     room = problem.pools.capacity + problem.pools.overflow_limit + opened_places(problem, decisions)
     closed = np.append(room.max(axis=1) <= 0, False)[flows.pool]
     return replace(flows, pool=np.where(closed, len(problem.pools.labels), flows.pool))
+
+
+def _cells(problem: Problem) -> int:
+    """Cells with entrants."""
+    return int((problem.demand.entrants > 0).sum())
 
 
 def _zone_size(problem: Problem, most_arcs: int) -> int:

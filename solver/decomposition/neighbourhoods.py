@@ -20,7 +20,7 @@ from solver.decomposition.parts import Charges, Part
 from solver.decomposition.standing import Ground, Standing
 from solver.decomposition.tasks import Run
 from solver.pricing import Prices
-from solver.problem import Bools, Floats, Ints
+from solver.problem import Bools, Floats, Ints, Problem
 
 FILL_ARCS, IMPROVE_ARCS = 10, 6
 """Arcs that a part looks at for each cell: with few, cells wait though there are places elsewhere."""
@@ -59,11 +59,11 @@ def filled(ground: Ground, plan: Standing, prices: Prices, pace: Pace) -> Standi
     """The plan with its options held and its flows as cheap as neighbour with neighbour can make them."""
     charged = Charges(ground, prices)
     random = np.random.default_rng(pace.seed)
-    near = nearness(ground)
+    near = nearness(ground.problem)
     before = np.inf
     while before - ground.upper(plan) > LEAST_SWEEP_GAIN * abs(ground.upper(plan)) and pace.left() > 0:
         before = ground.upper(plan)
-        plan = _refilled(ground, plan, charged, pace, _clusters(ground, near, random))
+        plan = _refilled(ground, plan, charged, pace, clusters(ground.problem, near, CLUSTER_CELLS, random))
         charged.let(ground, plan)
         pace.note(ground.upper(plan))
     return plan
@@ -72,14 +72,14 @@ def filled(ground: Ground, plan: Standing, prices: Prices, pace: Pace) -> Standi
 def mended(ground: Ground, plan: Standing, prices: Prices, pace: Pace) -> Standing:
     """A plan short of what displacement asks for, the owners concerned and ever more neighbours filled anew until it is not."""
     charged = Charges(ground, prices)
-    near = nearness(ground)
+    near = nearness(ground.problem)
     for size in MENDING:
         rows = ground.short(plan)
         if not len(rows):
             break
         owners = np.unique(np.nonzero(np.isin(ground.core.displacement_row, rows))[0])
-        groups = {tuple(sorted([int(owner), *_nearest_owners(near[owner], _owners(ground), size - 1)])) for owner in owners}
-        plan = _refilled(ground, plan, charged, pace, [_copies(ground, np.array(group)) for group in sorted(groups)])
+        groups = {tuple(sorted([int(owner), *_nearest_owners(near[owner], _owners(ground.problem), size - 1)])) for owner in owners}
+        plan = _refilled(ground, plan, charged, pace, [_copies(ground.problem, np.array(group)) for group in sorted(groups)])
     return plan
 
 
@@ -108,7 +108,7 @@ def improved(
     """
     charged = Charges(ground, prices)
     random = np.random.default_rng(pace.seed)
-    near = nearness(ground)
+    near = nearness(ground.problem)
     size = 1
     while pace.left() > 0 and not enough(ground.upper(plan)):
         before = ground.upper(plan)
@@ -128,7 +128,7 @@ def improved(
             if pace.left() <= 0 or enough(ground.upper(plan)):
                 return plan
         plan = min(plan, again(plan) or plan, key=ground.upper)
-        plan = _refilled(ground, plan, charged, pace, _clusters(ground, near, random))
+        plan = _refilled(ground, plan, charged, pace, clusters(ground.problem, near, CLUSTER_CELLS, random))
         pace.note(ground.upper(plan))
         if before - ground.upper(plan) <= LEAST_SWEEP_GAIN * abs(before) or size == 1:
             size = size + 1 if size < len(groups) else 1
@@ -162,9 +162,8 @@ def _round(
     return plan
 
 
-def nearness(ground: Ground) -> Floats:
+def nearness(problem: Problem) -> Floats:
     """(L, L) links from an owner's origins to pools of another: who are neighbours, and how closely."""
-    problem = ground.problem
     owner = np.repeat(problem.demand.origin_owner, np.diff(problem.links.start))
     count = len(problem.owners)
     to = problem.pools.owner[problem.links.pool]
@@ -175,41 +174,40 @@ def nearness(ground: Ground) -> Floats:
     return both
 
 
-def _owners(ground: Ground) -> Ints:
+def _owners(problem: Problem) -> Ints:
     """Owners who have cells, those of the first world only."""
-    problem = ground.problem
     present: Ints = np.unique(problem.demand.origin_owner)
     worlds = 1 if problem.worlds is None else len(problem.worlds.labels)
     return present[present < len(problem.owners) // worlds]
 
 
-def _copies(ground: Ground, owners: Ints) -> Ints:
+def _copies(problem: Problem, owners: Ints) -> Ints:
     """These owners in every world."""
-    worlds = ground.problem.worlds
-    return np.asarray(owners) if worlds is None else np.sort(worlds.copies(owners, len(ground.problem.owners)).ravel())
+    worlds = problem.worlds
+    return np.asarray(owners) if worlds is None else np.sort(worlds.copies(owners, len(problem.owners)).ravel())
 
 
-def _clusters(ground: Ground, near: Floats, random: np.random.Generator) -> list[Ints]:
-    """All owners in clusters of neighbours, cut otherwise at each call."""
-    demand = ground.problem.demand
-    cells = np.bincount(demand.origin_owner, (demand.entrants > 0).sum(axis=(1, 2)), len(ground.problem.owners))
-    left = [int(owner) for owner in random.permutation(_owners(ground))]
-    clusters = []
+def clusters(problem: Problem, near: Floats, most: int, random: np.random.Generator) -> list[Ints]:
+    """All owners in clusters of neighbours with up to ``most`` cells, cut otherwise at each call."""
+    demand = problem.demand
+    cells = np.bincount(demand.origin_owner, (demand.entrants > 0).sum(axis=(1, 2)), len(problem.owners))
+    left = [int(owner) for owner in random.permutation(_owners(problem))]
+    found = []
     while left:
         nearest = [left[0], *_nearest_owners(near[left[0]], np.array(left[1:], np.int64), len(left))]
-        filled_up = int(np.searchsorted(np.cumsum(cells[nearest]), CLUSTER_CELLS))
+        filled_up = int(np.searchsorted(np.cumsum(cells[nearest]), most))
         cluster = nearest[: max(1, filled_up)]
         left = [owner for owner in left if owner not in cluster]
-        clusters.append(_copies(ground, np.array(sorted(cluster))))
-    return clusters
+        found.append(_copies(problem, np.array(sorted(cluster))))
+    return found
 
 
 def _groups(ground: Ground, near: Floats, size: int, random: np.random.Generator) -> list[Ints]:
     """Every owner with its nearest neighbours, in random order; groups that come out the same are kept once."""
-    owners = _owners(ground)
+    owners = _owners(ground.problem)
     groups = {tuple(sorted([int(owner), *_nearest_owners(near[owner], owners, size - 1)])) for owner in owners}
     ordered = sorted(groups)
-    return [_copies(ground, np.array(ordered[n])) for n in random.permutation(len(ordered))]
+    return [_copies(ground.problem, np.array(ordered[n])) for n in random.permutation(len(ordered))]
 
 
 def _nearest_owners(near: Floats, owners: Ints, count: int) -> list[int]:

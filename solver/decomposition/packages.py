@@ -21,7 +21,7 @@ from solver.backends.protocol import Limits
 from solver.decomposition.ascent import ascend
 from solver.decomposition.blocks import make_blocks
 from solver.decomposition.master import Cut, Master
-from solver.decomposition.tasks import Run, Task
+from solver.decomposition.tasks import Programme, Run
 from solver.formulation import MONEY
 from solver.linear_model import ModelArrays
 from solver.pricing import Prices, respond
@@ -96,7 +96,7 @@ class Packages:
             bound += HighsBackend().solve(rest.model, limits, relax=True).bound
         return bound
 
-    def _task(self, group: Group, coefficient: Floats, limits: Limits, start: Floats | None = None) -> Task:
+    def _task(self, group: Group, coefficient: Floats, limits: Limits, start: Floats | None = None) -> Programme:
         arrays = self.master.arrays
         columns, rows = group.columns, group.rows
         model = ModelArrays(
@@ -109,7 +109,7 @@ class Packages:
             matrix=sparse.csc_matrix(self.by_row[rows][:, columns]),
             offset=0.0,
         )
-        return Task(model, start, False, limits)
+        return Programme(model, start, False, limits)
 
     def _take_up(self, found: Sequence[tuple[int, Floats]]) -> None:
         cost, group, use = [self.cost], [self.group], [self.use]

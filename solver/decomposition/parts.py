@@ -16,7 +16,7 @@ from scipy import sparse
 from solver.backends.protocol import Limits, ModelSolution
 from solver.decomposition.packages import Packages
 from solver.decomposition.standing import BREACH, Ground, Standing
-from solver.decomposition.tasks import Task
+from solver.decomposition.tasks import Programme
 from solver.formulation import MONEY
 from solver.linear_model import ModelArrays
 from solver.pricing import Arcs, Prices, displacement_share, flow_costs
@@ -246,9 +246,9 @@ class Part:
         )
         self.start = np.concatenate([self.start, *start])
 
-    def task(self, limits: Limits) -> Task:
+    def task(self, limits: Limits) -> Programme:
         """The programme to solve."""
-        return Task(self.model, self.start, not self.decide, limits)
+        return Programme(self.model, self.start, not self.decide, limits)
 
     def taken_up(self, plan: Standing, found: ModelSolution) -> Standing:
         """``plan`` with what was found, or ``plan`` itself when that is no better. Nothing in this part's rows may have moved since."""

@@ -1,69 +1,109 @@
-"""Flows of held options, year by year: who decides in a period is a transport problem of its own, solved as a minimum-cost flow.
+"""Flows of held options, year by year: who decides in a period is a transport problem of its own (see ``period``).
 
 Users stay for less and less, and places are rarely taken away, so that the period in which a cell decides is the one in which
 room is short; what its places are worth later is in the arcs' costs, as prices. So the flows of a region take
-seconds for a period, and of all England a minute or two, within a few tenths of a percent of what prices prove.
+seconds for a period, within a few tenths of a percent of what prices prove.
 
-Where displacement asks for more use of OUTSIDE pools than all together leave there, a period is solved in steps: who has a new
-place keeps it, since it counts; then who stays outside, a gate for each owner's family letting only so many elsewhere (their cost
-there known by its prices); then where the others go.
+Time grows faster than size: the flows of very many cells are found for blocks of neighbouring owners apart, side by side. How blocks
+share the room of a pool is taken from flows of a coarser problem.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numba import njit, prange
 
-from solver.backends.network import Network
 from solver.decomposition.ascent import opened_places
+from solver.decomposition.period import NEAREST, OUTSIDE_NEAREST, Asked, Cells, Period, Room, Ways
+from solver.decomposition.tasks import Run, run_here
 from solver.families.places import latent_places, lost_places, source_starts
 from solver.pricing import Prices, deciding, displacement_share, measure_charges, quota_charges
 from solver.problem import OUTSIDE, Bools, Floats, Ints, Problem
 from solver.result import Decisions, Flows
 
-NEAREST, OUTSIDE_NEAREST = 16, 30
-"""Arcs of a cell that are looked at: its cheapest at the prices, and its cheapest to OUTSIDE pools."""
-UNITS = 1e9
-"""Flow is counted in whole parts of a place."""
-STEPS_OF_COST = 1e5
-"""The dearest arc in whole steps of cost."""
-ENOUGH, SPARE = 5e-6, 1e-3
-"""By how much a family may stay short of what displacement asks for, and the share more that is sought: later on there is less room."""
+SPARE = 1e-3
+"""Share of what displacement asks for that is sought beyond it: later on there is less room."""
 
 
 def flows_by_year(
-    problem: Problem, decisions: Decisions, prices: Prices, known: Flows | None = None, *, stop: Callable[[], bool] = lambda: False
+    problem: Problem,
+    decisions: Decisions,
+    prices: Prices,
+    known: Flows | None = None,
+    *,
+    guide: Guide | None = None,
+    run: Run = run_here,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Flows | None:
     """Flows with ``decisions`` held, within the places of every period; None once it is to ``stop``.
 
     Use of OUTSIDE pools is what displacement asks for, but where those who could go there were placed before or find no room; latent
     users are counted on in new places that nobody takes. ``known``: flows that keep displacement; what their later entrants use of
-    OUTSIDE pools is kept free.
+    OUTSIDE pools is kept free. ``guide`` cuts each period into blocks, which ``run`` solves side by side.
     Good prices make good flows: best those of an ascent with the same decisions held.
     """
     periods, floor = len(problem.periods), problem.displacement.floor
     places = problem.pools.capacity + opened_places(problem, decisions)
     stand = _Stand(places, places + _overflow(problem, decisions), floor, np.zeros(problem.demand.entrants.shape[:2]))
-    over_cost = (problem.pools.overflow_cost * problem.pool_weight)[:, None] * problem.weight
-    reach, present = _Reach(problem, prices), deciding(problem)
-    later = np.zeros((len(_levels(problem)), periods, *places.shape)) if known is None else _outside_use(problem, known)
-    group = problem.demand.origin_owner[:, None] * floor.shape[1] + problem.demand.class_family
-    coming, latent = _Coming(problem, group), latent_places(problem)
+    later = np.zeros((len(levels(problem)), periods, *places.shape)) if known is None else _outside_use(problem, known)
+    shape = _Shape(problem, prices)
     found = list[Flows]()
     for v in range(periods):
         if stop():
             return None
-        amount = problem.demand.entrants[:, :, v] + stand.waiting
-        z, c = np.nonzero((amount > 0) & present[:, :, v])
         room = _room(problem, stand, later, v)
-        period = _Period(problem, reach, v, z, c, amount[z, c], group[z, c], room, over_cost[:, v], latent[:, :, v])
-        found.append(period.flows(stand.needed.reshape(-1, periods), SPARE * floor[:, :, v].ravel(), coming))
-        stand = stand.after(problem, reach.share, found[-1])
-    return Flows(*(np.concatenate(columns) for columns in zip(*(vars(flows).values() for flows in found), strict=True)))
+        parts = [(np.ones(len(problem.owners), np.bool_), room)] if guide is None else guide.shares(problem, room, v)
+        found.append(_joined(run([shape.period(v, stand, owners, own) for owners, own in parts])))
+        stand = stand.after(problem, shape.reach.share, found[-1])
+    return _joined(found)
+
+
+def _joined(flows: Sequence[Flows]) -> Flows:
+    return Flows(*(np.concatenate(columns) for columns in zip(*(vars(one).values() for one in flows), strict=True)))
+
+
+@dataclass(frozen=True)
+class Guide:
+    """Blocks of owners, and flows of the same options in a coarser problem: as there the blocks share the room of pools."""
+
+    problem: Problem
+    """The coarser one; its owners and pools are the same."""
+    flows: Flows
+    block: Ints
+    """(L,) of each owner."""
+
+    def shares(self, problem: Problem, room: Room, v: int) -> Iterator[tuple[Bools, Room]]:
+        """For each block its owners (L,) and its share of the room of a period.
+
+        Each has what it uses in the coarse flows, and of what is left as large a part; what nobody uses there is the owner's.
+        """
+        use = self._use(problem, v)
+        total = use.sum(axis=0)
+        used = total > 0
+        scarce = np.where(used, total, 1.0)
+        owner, count = problem.pools.owner, len(use)
+        for b, own in enumerate(use):
+            home = np.where(owner >= 0, self.block[owner] == b, 1.0 / count)
+            share = np.where(used, own / scarce, home)
+            now, full = (
+                np.minimum(1.0, places / scarce) * own + np.maximum(0.0, places - total) * share for places in (room.now, room.full)
+            )
+            yield self.block == b, Room(now, full)
+
+    def _use(self, problem: Problem, v: int) -> Floats:
+        """(B, K, P) places that a period's entrants of each block take, those of a level or above."""
+        blocks, all_levels, pools = int(self.block.max()) + 1, levels(problem), len(problem.pools.labels)
+        here = (self.flows.entry == v) & (self.flows.pool < pools)
+        origin, cls, _, pool, amount = (column[here] for column in vars(self.flows).values())
+        level = np.searchsorted(all_levels, problem.demand.survival[cls])
+        block = self.block[self.problem.demand.origin_owner[origin]]
+        key = np.ravel_multi_index((block, level, pool), shape := (blocks, len(all_levels), pools))
+        use = np.bincount(key, amount * problem.demand.use[cls, v, v], int(np.prod(shape))).reshape(shape)
+        above: Floats = use[:, ::-1].cumsum(axis=1)[:, ::-1]
+        return above
 
 
 @dataclass(frozen=True)
@@ -92,18 +132,18 @@ class _Stand:
         return _Stand(places, full, needed, waiting)
 
 
-def _levels(problem: Problem) -> Floats:
+def levels(problem: Problem) -> Floats:
     """Shares of a period's users who are still there in the next, from none upwards: with a level for each, all rooms can be kept."""
     return np.unique(np.append(problem.demand.survival, 0.0))
 
 
 def _outside_use(problem: Problem, flows: Flows) -> Floats:
     """(K, T, P, T) places of OUTSIDE pools that the entrants of each period take in each, by level."""
-    pools, periods, levels = len(problem.pools.labels), len(problem.periods), _levels(problem)
-    result = np.zeros((len(levels), periods, pools, periods))
+    pools, periods, steps = len(problem.pools.labels), len(problem.periods), levels(problem)
+    result = np.zeros((len(steps), periods, pools, periods))
     there = np.append(problem.pools.role == OUTSIDE, False)[flows.pool]
     cls, entry = flows.cls[there], flows.entry[there]
-    level = np.searchsorted(levels, problem.demand.survival[cls])
+    level = np.searchsorted(steps, problem.demand.survival[cls])
     np.add.at(result, (level, entry, flows.pool[there]), flows.amount[there, None] * problem.demand.use[cls, entry])
     return result
 
@@ -117,60 +157,63 @@ def _overflow(problem: Problem, decisions: Decisions) -> Floats:
     return limit
 
 
-@dataclass(frozen=True)
-class _Room:
-    """(K, P) places that entrants of a period may take, those of a level or above."""
-
-    now: Floats
-    full: Floats
-    """With overflow."""
-
-    def less(self, taken: Floats) -> _Room:
-        """What is left once so many (K, P) are taken."""
-        return _Room(np.maximum(0.0, self.now - taken), np.maximum(0.0, self.full - taken))
-
-
-def _room(problem: Problem, stand: _Stand, later: Floats, v: int) -> _Room:
+def _room(problem: Problem, stand: _Stand, later: Floats, v: int) -> Room:
     """Room in a period, what is kept for ``later`` entrants (see ``_outside_use``) left out.
 
     Of those who stay as many find room as in known flows: level by level no more, so that they take no more in any later period.
     """
-    levels, known = _levels(problem), later[:, v, :, v]
+    highest, known = levels(problem)[-1], later[:, v, :, v]
     kept = later[:, v + 1 :, :, v:].sum(axis=(0, 1))
     above = known[::-1].cumsum(axis=0)[::-1]
     rooms = []
     for places in (stand.places, stand.full):
         left = np.maximum(0.0, np.minimum(places[:, v:], places[:, v:] - kept))
         # with so many there is room in every later period, whoever they are
-        safe = (left / levels[-1] ** np.arange(left.shape[1])).min(axis=1) if levels[-1] > 0 else left[:, 0]
+        safe = (left / highest ** np.arange(left.shape[1])).min(axis=1) if highest > 0 else left[:, 0]
         room = np.minimum(left[:, 0], np.maximum(above, safe))
         room[0] = left[:, 0]
         rooms.append(room)
-    return _Room(*rooms)
+    return Room(*rooms)
 
 
-class _Coming:
-    """Who may still go to OUTSIDE pools in later periods."""
+class _Shape:
+    """What all periods of a problem have in common: arcs, groups, and what displacement may count on."""
 
-    def __init__(self, problem: Problem, group: Ints) -> None:
+    def __init__(self, problem: Problem, prices: Prices) -> None:
+        self.problem = problem
         demand, (families, periods) = problem.demand, problem.displacement.floor.shape[1:]
+        self.reach, self.present = _Reach(problem, prices), deciding(problem)
+        self.group: Ints = demand.origin_owner[:, None] * families + demand.class_family
+        """(Z, C) owner and family"""
         count = len(problem.owners) * families
         by_class = np.zeros((count, len(demand.classes), periods))
-        np.add.at(by_class, (group, np.arange(group.shape[1])[None, :]), demand.entrants)
+        np.add.at(by_class, (self.group, np.arange(self.group.shape[1])[None, :]), demand.entrants)
         self.entrants: Floats = np.einsum("gcv,cvt->gvt", by_class, demand.stay, optimize=True)
-        """(L x H, T, T) of the entrants of a period, how many are there in another."""
+        """(G, T, T) of the entrants of a period, how many are there in another"""
+        self.level = np.searchsorted(levels(problem), demand.survival)
+        self.latent = latent_places(problem)
+        self.over_cost = (problem.pools.overflow_cost * problem.pool_weight)[:, None] * problem.weight
 
-    def needed(self, period: _Period, owed: Floats, counted: Callable[[Floats], Floats], waiting: Floats) -> Floats:
-        """(L x H,) use of OUTSIDE pools that later periods will miss unless it begins in this one, ``waiting`` (cells,) waiting on."""
-        demand, v = period.problem.demand, period.v
-        result, everybody = np.zeros(len(owed)), counted(period.amount)
-        for t in range(v + 1, owed.shape[1]):
-            stay = demand.stay[period.c, v, t]
-            there = counted(period.amount * stay) / np.where(everybody > 0, everybody, 1.0)
-            missing = owed[:, t] - self.entrants[:, v + 1 :, t].sum(axis=1) - counted(waiting * stay)
-            result = np.maximum(result, np.where(there > 0, missing / np.where(there > 0, there, 1.0), 0.0))
-        least: Floats = np.minimum(result, everybody)
-        return least
+    def period(self, v: int, stand: _Stand, owners: Bools, room: Room) -> Period:
+        """A period of some owners' cells."""
+        problem, reach = self.problem, self.reach
+        amount = problem.demand.entrants[:, :, v] + stand.waiting
+        z, c = np.nonzero((amount > 0) & self.present[:, :, v] & owners[problem.demand.origin_owner, None])
+        cells = Cells(z, c, amount[z, c], problem.demand.use[c, v, v], self.level[c], self.group[z, c], problem.demand.stay[c, v, v + 1 :])
+        outside, others = (reach.nearest(z, c, v, most, outside=out) for most, out in ((OUTSIDE_NEAREST, True), (NEAREST, False)))
+        share = np.append(reach.share, np.zeros((len(reach.share), 1)), axis=1)[c[:, None], others.pool]
+        return Period(v, cells, outside, others, share, room, self.over_cost[:, v], self._asked(v, stand, owners))
+
+    def _asked(self, v: int, stand: _Stand, owners: Bools) -> Asked:
+        limit, families = self.problem.displacement, len(self.problem.families)
+        owed = np.where(owners[:, None, None], stand.needed, 0.0).reshape(-1, len(self.problem.periods))
+        spare = SPARE * np.where(owners[:, None], limit.floor[:, :, v], 0.0).ravel()
+        coming = self.entrants[:, v + 1 :, v + 1 :].sum(axis=1)
+        pool, family = np.nonzero(self.latent[:, :, v] & owners[self.problem.pools.owner][:, None])
+        group = self.problem.pools.owner[pool] * families + family
+        by_group = np.argsort(group, kind="stable")
+        most, share = limit.latent_limit[:, :, v].ravel(), np.tile(limit.share, len(owners))
+        return Asked(owed[:, v], spare, owed[:, v + 1 :] - coming, most, share, group[by_group], pool[by_group])
 
 
 class _Reach:
@@ -203,166 +246,18 @@ class _Reach:
         )  # fmt: skip
         return best
 
-    def nearest(self, z: Ints, c: Ints, v: int, most: int, *, outside: bool) -> tuple[Ints, Floats, Floats]:
-        """(cells, n + 1) pools, the last a period's wait; what a unit costs there without the period's own prices; and with them.
-
-        A cell with fewer arcs has the wait in their stead.
-        """
+    def nearest(self, z: Ints, c: Ints, v: int, most: int, *, outside: bool) -> Ways:
+        """The ``most`` cheapest arcs of cells, to OUTSIDE pools or to others."""
         problem, reach = self.problem, self.problem.reach
-        pool = np.full((len(z), most + 1), len(problem.pools.labels), np.int64)
+        pool = np.full((len(z), most + 1), len(problem.pools.labels), np.int32)
         waits = self.wait[z, c] * problem.weight[v] + problem.demand.survival[c] * self.value[z, c, v + 1]
-        cost = np.repeat(waits[:, None], most + 1, axis=1)
+        cost = np.repeat(waits[:, None].astype(np.float32), most + 1, axis=1)
         priced = cost.copy()
         _nearest(
             z, c, v, problem.demand.origin_owner, self.worth, self.unit, self.price, self.own, self.bonus, self.share, self.group,
             self.quota, (problem.pools.role == OUTSIDE) == outside, reach.start, reach.pool, self.journey, pool, cost, priced,
         )  # fmt: skip
-        return pool, cost, priced
-
-
-@dataclass(frozen=True)
-class _Period:
-    """Who decides in a period (cells of origin z and class c), and what room there is (pools)."""
-
-    problem: Problem
-    reach: _Reach
-    v: int
-    z: Ints
-    c: Ints
-    amount: Floats
-    group: Ints
-    """Owner and family."""
-    room: _Room
-    over_cost: Floats
-    latent_pools: Bools
-    """(P, H) where latent users may be."""
-
-    def flows(self, owed: Floats, spare: Floats, coming: _Coming) -> Flows:
-        """The period's flows; ``owed`` (L x H, T) is what displacement still asks for, and ``spare`` what more is sought now."""
-        out_pool, out_cost, _ = self.reach.nearest(self.z, self.c, self.v, OUTSIDE_NEAREST, outside=True)
-        pool, cost, priced = self.reach.nearest(self.z, self.c, self.v, NEAREST, outside=False)
-        both = np.concatenate([out_pool[:, :-1], pool], axis=1)
-        every = np.r_[:NEAREST, OUTSIDE_NEAREST : both.shape[1]]
-        flow = np.zeros(both.shape)
-        joint_cost = np.concatenate([out_cost[:, :-1], cost], axis=1)[:, every]
-        flow[:, every] = self._cheapest(both[:, every], joint_cost, self.amount, self.room)
-        share = np.append(self.reach.share, np.zeros((len(self.reach.share), 1)), axis=1)[self.c[:, None], pool]
-
-        def counted(weights: Floats) -> Floats:
-            return np.bincount(self.group, weights, len(spare)).astype(np.float64)
-
-        needed = owed[:, self.v]
-        ahead = coming.needed(self, owed, counted, flow[:, -1])
-        placed = np.where(share > 0, flow[:, OUTSIDE_NEAREST:], 0.0)
-        outside, new = counted(flow[:, :OUTSIDE_NEAREST].sum(axis=1)), counted((share * placed).sum(axis=1))
-        if (np.maximum(needed, ahead) - outside - new > ENOUGH).any():
-            # where too few are left without them, new places stand in the way of room outside
-            freed = counted(self.amount - placed.sum(axis=1)) < np.maximum(needed + spare, ahead) - new
-            kept = np.where(freed[self.group, None], 0.0, placed)
-            new = counted((share * kept).sum(axis=1))
-            amount, taken = np.maximum(0.0, self.amount - kept.sum(axis=1)), self._taken(pool, kept)
-            latent, reserved = self._latent(needed - outside - new, taken[0])
-            # latent users are those of one period: later ones can't count on them
-            wanted = np.maximum(needed + spare - latent, ahead)
-            most, wished = (counted(amount) - np.maximum(0.0, least - new) for least in (needed - latent, wanted))
-            stay = self._outside(out_pool, out_cost, amount, priced.min(axis=1), most, wished)
-            taken[0] += reserved
-            others = self._cheapest(pool, cost, np.maximum(0.0, amount - stay.sum(axis=1)), self.room.less(taken))
-            flow = np.concatenate([stay, kept + others], axis=1)
-        row, column = np.nonzero(flow)
-        entry = np.full(len(row), self.v)
-        return Flows(self.z[row], self.c[row], entry, both[row, column], flow[row, column])
-
-    def _latent(self, short: Floats, taken: Floats) -> tuple[Floats, Floats]:
-        """(L x H,) what latent users of places that nobody took add to displacement where it is ``short``; (P,) the places they need."""
-        problem, families = self.problem, self.problem.displacement.floor.shape[1]
-        added, reserved = np.zeros(len(short)), np.zeros(len(taken))
-        left = np.maximum(0.0, self.room.now[0] - taken)
-        limit = problem.displacement.latent_limit[:, :, self.v].ravel()
-        for group in np.nonzero((short > 0) & (limit > 0))[0]:
-            owner, family = divmod(int(group), families)
-            share = problem.displacement.share[family]
-            wanted = min(limit[group], short[group] / share) if share > 0 else 0.0
-            for pool in np.nonzero(self.latent_pools[:, family] & (problem.pools.owner == owner) & (left > 0))[0]:
-                more = min(wanted, left[pool])
-                added[group], reserved[pool] = added[group] + share * more, reserved[pool] + more
-                wanted, left[pool] = wanted - more, left[pool] - more
-        return added, reserved
-
-    @property
-    def load(self) -> Floats:
-        """(cells,) places that a unit takes in the period."""
-        load: Floats = self.problem.demand.use[self.c, self.v, self.v]
-        return load
-
-    @cached_property
-    def level(self) -> Ints:
-        """(cells,) level of each (see ``_levels``)."""
-        return np.searchsorted(_levels(self.problem), self.problem.demand.survival[self.c])
-
-    def _taken(self, pool: Ints, flow: Floats) -> Floats:
-        """(K, P) places that a flow takes, those of a level or above."""
-        levels, pools = self.room.now.shape
-        key = self.level[:, None] * (pools + 1) + pool
-        places = np.bincount(key.ravel(), (flow * self.load[:, None]).ravel(), levels * (pools + 1)).reshape(levels, pools + 1)
-        taken: Floats = places[::-1, :-1].cumsum(axis=0)[::-1]
-        return taken
-
-    def _into(self, network: Network, nodes: int, pool: Ints, sink: int, over_cost: Ints, room: _Room) -> tuple[Ints, Ints, Ints]:
-        """Nodes of pools by level, each leading to the level below; rows, columns and heads of the arcs to them."""
-        levels, pools = room.now.shape
-        node = nodes + np.arange(levels * pools)
-        head = np.append(np.full(pools, sink), node[:-pools])
-        first = np.floor(room.now * UNITS).astype(np.int64).ravel()
-        more = np.maximum(0, np.floor(room.full * UNITS).astype(np.int64).ravel() - first)
-        network.add(node, head, first, np.zeros(len(node), np.int64))
-        network.add(node, head, more, np.tile(over_cost, levels))
-        row, column = np.nonzero(pool < pools)
-        return row, column, nodes + self.level[row] * pools + pool[row, column]
-
-    def _cheapest(self, pool: Ints, cost: Floats, amount: Floats, room: _Room) -> Floats:
-        """(cells, n) of ``amount`` (cells,) on each arc: room first, then overflow at its charge; everybody may wait."""
-        load, cells = self.load, len(pool)
-        sink = cells + room.now.size
-        supply = np.floor(amount * load * UNITS).astype(np.int64)
-        scale = STEPS_OF_COST / max(cost.max(initial=0.0), 1e-9)
-        each = np.round(cost / load[:, None] * scale).astype(np.int64)
-        network = Network()
-        over_cost = np.round(self.over_cost * scale).astype(np.int64)
-        row, column, head = self._into(network, cells, pool[:, :-1], sink, over_cost, room)
-        arcs = network.add(row, head, supply[row], each[row, column])
-        network.add(np.arange(cells), np.full(cells, sink), supply, each[:, -1])
-        result = np.zeros(pool.shape)
-        result[row, column] = network.cheapest(supply, sink, arcs) / UNITS / load[row]
-        result[:, -1] = np.maximum(0.0, amount - result.sum(axis=1))
-        return result
-
-    def _outside(self, pool: Ints, cost: Floats, amount: Floats, elsewhere: Floats, most: Floats, wished: Floats) -> Floats:
-        """(cells, n) of ``amount`` (cells,) in OUTSIDE pools, when ``most`` (groups,), better ``wished``, go elsewhere, at a known cost."""
-        load, group = self.load, self.group
-        cells, pools, groups = len(pool), self.room.now.shape[1], len(most)
-        gate, sink = cells + self.room.now.size, cells + self.room.now.size + groups
-        supply = np.floor(amount * load * UNITS).astype(np.int64)
-        in_group = np.bincount(group, supply, groups).astype(np.int64)
-        # a family's classes take alike
-        places = np.bincount(group, load, groups) / np.maximum(1, np.bincount(group, minlength=groups))
-        scale = STEPS_OF_COST / max((cost / load[:, None]).max(initial=0.0), (elsewhere / load).max(initial=0.0), 1e-9)
-        # what is lost to whole units must not go through the gate
-        lost = np.bincount(group, minlength=groups)
-        limit, free = (np.maximum(0, np.floor(share * places * UNITS) - lost).astype(np.int64) for share in (most, wished))
-        network = Network()
-        row, column, head = self._into(network, cells, pool[:, :-1], sink, np.zeros(pools, np.int64), self.room)
-        arcs = network.add(row, head, supply[row], np.round(cost[row, column] / load[row] * scale).astype(np.int64))
-        network.add(np.arange(cells), gate + group, supply, np.round(elsewhere / load * scale).astype(np.int64))
-        gates, end = np.arange(gate, sink), np.full(groups, sink)
-        for capacity, charge in ((free, 0.0), (limit - free, 0.5), (in_group, 10.0)):
-            network.add(gates, end, capacity, np.full(groups, int(charge * STEPS_OF_COST)))
-        taken = np.zeros(pool[:, :-1].shape, np.int64)
-        taken[row, column] = network.cheapest(supply, sink, arcs)
-        # a cell that goes there whole leaves no crumb behind
-        there = taken.sum(axis=1)
-        result: Floats = taken * (np.where(there == supply, amount, there / UNITS / load) / np.maximum(there, 1))[:, None]
-        return result
+        return Ways(pool, cost, priced.min(axis=1))
 
 
 @njit(parallel=True, cache=True)
