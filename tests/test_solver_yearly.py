@@ -111,11 +111,11 @@ def test_who_can_be_outside_later_only_if_they_begin_now() -> None:
     stand = yearly._Stand(places, places, needed, np.zeros(entrants.shape[:2]))
     shape = yearly._Shape(problem, no_prices(problem))
     room = yearly._room(problem, stand, np.zeros((2, periods, *places.shape)), 0)
-    one = shape.period(0, stand, np.ones(len(problem.owners), np.bool_), room)
+    one = shape.period(0, stand, shape.of_owners(np.ones(len(problem.owners), np.bool_)), room)
     assert one.cells.amount.tolist() == [5.0]
     ahead = [one._ahead(np.array([waiting]))[owner * families + family] for waiting in (0.0, 1.0, 2.0)]
     assert ahead == pytest.approx([2.0, 1.0, 0.0])
-    others = shape.period(0, stand, np.arange(len(problem.owners)) != owner, room)
+    others = shape.period(0, stand, shape.of_owners(np.arange(len(problem.owners)) != owner), room)
     assert not len(others.cells.amount)
     assert not others._ahead(np.zeros(0)).any()
 
@@ -166,6 +166,30 @@ def test_flows_in_blocks_are_feasible_and_nearly_the_cheapest(seed: int) -> None
     assert short.sum() <= 1e-3 * ground.arrays.row_lower[rows].sum()
     optimum = solve(problem, SolveOptions(gap=1e-6, seconds=60, threads=1), fixed=decisions, known_flows=[known]).upper / 1e6
     assert optimum * (1 - 1e-6) <= ground.upper(plan) <= optimum * 1.05
+
+
+def test_what_blocks_apart_cannot_give_displacement_is_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guide knows nothing of displacement, so that blocks share OUTSIDE pools as they like."""
+    missing = [0.0, 0.0]
+    for seed in SEEDS:
+        problem, known = full_outside(seed)
+        decisions, ground = cheapest_first(problem), Ground(problem)
+        rough, _ = by_year(without_floor(problem), decisions)
+        guide = Guide(problem, rough, np.arange(len(problem.owners)))
+        for number in range(2):
+            with monkeypatch.context() as patch:
+                if number:
+                    patch.setattr(yearly, "WIDER", 0)
+                flows = flows_by_year(problem, decisions, no_prices(problem), known, guide=guide)
+            assert flows is not None
+            assert_nobody_lost(problem, flows)
+            plan = ground.settled(decisions, flows, LIMITS, bending=True)
+            assert plan is not None
+            rows = ground.core.displacement_row[ground.core.displacement_row >= 0]
+            missing[number] += np.maximum(0.0, (ground.arrays.row_lower - ground.by_row @ plan.x - plan.use)[rows]).sum()
+            other = np.setdiff1d(np.arange(ground.rows), rows)
+            assert ((ground.by_row @ plan.x + plan.use)[other] <= ground.arrays.row_upper[other] + 1e-4).all()
+    assert missing[0] < 0.5 * missing[1]
 
 
 def test_who_is_missing_outside_is_brought_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,10 +30,10 @@ from solver.decomposition.search import Budget, NoPlanError, Search, decisions_o
 from solver.decomposition.standing import Ground, Standing
 from solver.decomposition.tasks import Run, run_here
 from solver.decomposition.yearly import Guide, flows_by_year
-from solver.decomposition.zones import Zoned, gathered, zoned
+from solver.decomposition.zones import Zoned, gathered, sampled, zoned
 from solver.formulation import MONEY, beside_flows, build_core
 from solver.pricing import Prices, flow_costs, respond
-from solver.problem import Problem
+from solver.problem import Floats, Ints, Problem
 from solver.result import Decisions, Flows, Solution, Termination
 
 PLAN_ARCS, ROUGH_ARCS = 160_000_000, 50_000_000
@@ -46,8 +46,8 @@ LARGE_STEP, SMALL_STEP, LEAST_STEP = 0.6, 0.3, 0.05
 RAISING, LAST = 0.35, 0.15
 """Shares of the time for raising the bound by packages, and for the flows on all arcs; as much more, if need be, for mending those."""
 PRICE_BLOCKS = 1_000
-BLOCK_CELLS = 200_000
-"""Most cells of a block of owners whose flows are found together."""
+BLOCK_CELLS, SAMPLING = 220_000, 3.0
+"""Most cells of a block of owners whose flows are found together; most cells that a sample's flows guide for each of its own."""
 GOOD_FLOWS = 0.005
 """Gap of held options from which their flows are filled by linear programmes as well."""
 ROW_DUST = 1e-4
@@ -110,19 +110,25 @@ class _Zones:
         return self.coarse if size == _zone_size(problem, PLAN_ARCS) else zoned(problem, size)
 
     def flows(self, problem: Problem, decisions: Decisions, prices: Prices) -> Flows | None:
-        """Flows by year, of the problem or of zones; those of many cells in blocks, guided by coarser zones. None when interrupted."""
-        budget, coarser = self.search.budget, self.rough if problem is self.ground.problem else self.coarse
-        guide = None
-        if problem is not self.rough.problem and coarser.problem is not problem and _cells(problem) > BLOCK_CELLS:
-            if (coarse := self.flows(coarser.problem, decisions, prices)) is None:
+        """Flows by year, of the problem or of zones; None when interrupted.
+
+        Those of many cells in blocks, guided by flows of ever smaller samples.
+        """
+        times = max(1.0, _cells(problem) / BLOCK_CELLS)
+        depth = int(np.ceil(np.log(times) / np.log(SAMPLING)))
+        guide, near = None, nearness(problem)
+        known = self.known if problem is self.ground.problem else self.known_flows
+        for level in range(depth, -1, -1):
+            random = np.random.default_rng((self.search.budget.seed, level))
+            part = sampled(problem, times ** (level / depth), random) if level else problem
+            if guide is not None:
+                # not cut where the smaller sample was
+                guide = replace(guide, block=_blocks(part, near, random))
+            flows = flows_by_year(part, decisions, prices, *known[:1], guide=guide, run=self.run, stop=self.search.budget.interrupted)
+            if flows is None:
                 return None
-            block = np.zeros(len(problem.owners), np.int64)
-            # not cut where the coarser ones were
-            random = np.random.default_rng((budget.seed, len(problem.demand.origins)))
-            for number, owners in enumerate(clusters(problem, nearness(problem), BLOCK_CELLS, random)):
-                block[owners] = number
-            guide = Guide(coarser.problem, coarse, block)
-        return flows_by_year(problem, decisions, prices, *self.known_flows[:1], guide=guide, run=self.run, stop=budget.interrupted)
+            guide = Guide(part, flows, np.zeros(len(problem.owners), np.int64))
+        return flows
 
     def by_year(self, decisions: Decisions, prices: Prices) -> Standing | None:
         """A plan with these decisions and flows by year; None when they do not go together, or when interrupted."""
@@ -343,6 +349,14 @@ def _in_open_pools(problem: Problem, decisions: Decisions, flows: Flows) -> Flow
     room = problem.pools.capacity + problem.pools.overflow_limit + opened_places(problem, decisions)
     closed = np.append(room.max(axis=1) <= 0, False)[flows.pool]
     return replace(flows, pool=np.where(closed, len(problem.pools.labels), flows.pool))
+
+
+def _blocks(problem: Problem, near: Floats, random: np.random.Generator) -> Ints:
+    """(L,) block of each owner: neighbours together, cut otherwise at each call."""
+    block = np.zeros(len(problem.owners), np.int64)
+    for number, owners in enumerate(clusters(problem, near, BLOCK_CELLS, random)):
+        block[owners] = number
+    return block
 
 
 def _cells(problem: Problem) -> int:

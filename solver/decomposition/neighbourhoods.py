@@ -20,7 +20,7 @@ from solver.decomposition.parts import Charges, Part
 from solver.decomposition.standing import Ground, Standing
 from solver.decomposition.tasks import Run
 from solver.pricing import Prices
-from solver.problem import Bools, Floats, Ints, Problem
+from solver.problem import OUTSIDE, Bools, Floats, Ints, Problem
 
 FILL_ARCS, IMPROVE_ARCS = 10, 6
 """Arcs that a part looks at for each cell: with few, cells wait though there are places elsewhere."""
@@ -70,17 +70,42 @@ def filled(ground: Ground, plan: Standing, prices: Prices, pace: Pace) -> Standi
 
 
 def mended(ground: Ground, plan: Standing, prices: Prices, pace: Pace) -> Standing:
-    """A plan short of what displacement asks for, the owners concerned and ever more neighbours filled anew until it is not."""
+    """A plan short of what displacement asks for, filled anew until it is not.
+
+    First each short family with all who use OUTSIDE pools that it reaches, then the owners concerned and ever more neighbours.
+    """
     charged = Charges(ground, prices)
     near = nearness(ground.problem)
+    for owner in np.nonzero(_short_families(ground, plan).any(axis=1))[0]:
+        families = _short_families(ground, plan)[owner]
+        if families.any() and pace.left() > 0:
+            cells = _competing(ground, plan, int(owner), families)
+            plan = _round(ground, plan, [np.array([owner])], charged, pace, decide=False, cells=cells)
     for size in MENDING:
-        rows = ground.short(plan)
-        if not len(rows):
-            break
-        owners = np.unique(np.nonzero(np.isin(ground.core.displacement_row, rows))[0])
+        owners = np.nonzero(_short_families(ground, plan).any(axis=1))[0]
         groups = {tuple(sorted([int(owner), *_nearest_owners(near[owner], _owners(ground.problem), size - 1)])) for owner in owners}
         plan = _refilled(ground, plan, charged, pace, [_copies(ground.problem, np.array(group)) for group in sorted(groups)])
     return plan
+
+
+def _short_families(ground: Ground, plan: Standing) -> Bools:
+    """(L, H) families of owners that are short in any period."""
+    short: Bools = np.logical_or.reduce(np.isin(ground.core.displacement_row, ground.short(plan)), axis=2)
+    return short
+
+
+def _competing(ground: Ground, plan: Standing, owner: int, families: Bools) -> Bools:
+    """(Z, C) cells of an owner's families, and all who use an OUTSIDE pool within their reach."""
+    problem = ground.problem
+    demand, reach, pools = problem.demand, problem.reach, len(problem.pools.labels)
+    cells: Bools = np.logical_and((demand.origin_owner == owner)[:, None], families[demand.class_family])
+    reached = np.zeros(pools + 1, np.bool_)
+    for z, c in zip(*np.nonzero(cells), strict=True):
+        reached[reach.pool[reach.start[c, z] : reach.start[c, z + 1]]] = True
+    reached[:-1] &= problem.pools.role == OUTSIDE
+    uses = reached[plan.flows.pool] & (plan.flows.amount > 0)
+    cells[plan.flows.origin[uses], plan.flows.cls[uses]] = True
+    return cells
 
 
 def _refilled(ground: Ground, plan: Standing, charged: Charges, pace: Pace, groups: Sequence[Ints]) -> Standing:
@@ -144,10 +169,11 @@ def _round(
     *,
     decide: bool,
     packages: Packages | None = None,
+    cells: Bools | None = None,
 ) -> Standing:
     """Solve parts side by side and take up what each found."""
     each = IMPROVE_ARCS if decide else FILL_ARCS
-    parts = [Part(ground, plan, owners, charged, each=each, decide=decide, packages=packages) for owners in batch]
+    parts = [Part(ground, plan, owners, charged, each=each, decide=decide, packages=packages, cells=cells) for owners in batch]
     found = pace.run([part.task(pace.limits(PART_SECONDS if decide else FILL_SECONDS)) for part in parts])
     moved = np.zeros(ground.rows, np.bool_)
     for part, solution in zip(parts, found, strict=True):

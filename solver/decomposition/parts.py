@@ -81,15 +81,15 @@ class Charges:
         self.paid[owners] = np.einsum("cvt,lct->lcv", demand.stay, self.displacement[owners][:, demand.class_family, :], optimize=True)
 
 
-def arcs_near(problem: Problem, owners: Ints, charged: Charges, each: int, flows: Flows) -> Arcs:
-    """For each cell of these owners the ``each`` cheapest arcs at prices, its wait, and those of ``flows``, sorted by cell and pool."""
+def arcs_near(problem: Problem, wanted: Bools, charged: Charges, each: int, flows: Flows) -> Arcs:
+    """For each cell ``wanted`` (Z, C) the ``each`` cheapest arcs at prices, its wait, and those of ``flows``, sorted by cell and pool."""
     demand, pools = problem.demand, len(problem.pools.labels)
-    origins = np.nonzero(np.isin(demand.origin_owner, owners))[0]
+    origins = np.nonzero(wanted.any(axis=1))[0]
     worth = demand.stay @ problem.weight
     most = len(origins) * len(demand.classes) * len(problem.periods) * (each + 1)
     key, cost = np.empty(most, np.int64), np.empty(most)
     filled = _nearest(
-        origins, demand.origin_owner, demand.entrants, worth, problem.weight, problem.pools.unit_cost * problem.pool_weight,
+        origins, demand.origin_owner, wanted, demand.entrants, worth, problem.weight, problem.pools.unit_cost * problem.pool_weight,
         demand.unmet_cost, problem.origin_weight, charged.owed, charged.paid, charged.share,
         problem.reach.start, problem.reach.pool, problem.reach.journey, each, key, cost,
     )  # fmt: skip
@@ -103,7 +103,7 @@ def arcs_near(problem: Problem, owners: Ints, charged: Charges, each: int, flows
 
 @njit(cache=True)
 def _nearest(  # type: ignore[no-untyped-def]
-    origins, owner, entrants, worth, weight, unit_cost, unmet_cost, origin_weight, owed, paid, share,
+    origins, owner, wanted, entrants, worth, weight, unit_cost, unmet_cost, origin_weight, owed, paid, share,
     arc_start, arc_pool, arc_journey, each, key, cost,
 ):  # fmt: skip  # pragma: no cover - compiled
     classes, periods = entrants.shape[1], entrants.shape[2]
@@ -114,6 +114,8 @@ def _nearest(  # type: ignore[no-untyped-def]
     for z in origins:
         holder = owner[z]
         for c in range(classes):
+            if not wanted[z, c]:
+                continue
             began = False
             for v in range(periods):
                 began |= entrants[z, c, v] > 0
@@ -145,7 +147,10 @@ def _nearest(  # type: ignore[no-untyped-def]
 
 
 class Part:
-    """The programme of some owners' cells and, when ``decide``, their options, all else held."""
+    """The programme of some owners' cells and, when ``decide``, their options, all else held.
+
+    ``cells`` (Z, C): those that are free instead, whoever's they are.
+    """
 
     def __init__(
         self,
@@ -157,12 +162,15 @@ class Part:
         each: int,
         decide: bool,
         packages: Packages | None = None,
+        cells: Bools | None = None,
     ) -> None:
         self.ground, self.plan, self.decide = ground, plan, decide
-        self.mine = np.isin(ground.problem.demand.origin_owner[plan.flows.origin], owners)
-        own = Flows(*(column[self.mine] for column in vars(plan.flows).values()))
-        self.arcs = arcs_near(ground.problem, owners, charged, each, own)
-        matrix, cells = ground.entries(self.arcs)
+        demand = ground.problem.demand
+        everybody: Bools = np.repeat(np.isin(demand.origin_owner, owners)[:, None], len(demand.classes), axis=1)
+        self.wanted = everybody if cells is None else cells
+        own = Flows(*(column[self._mine(plan.flows)] for column in vars(plan.flows).values()))
+        self.arcs = arcs_near(ground.problem, self.wanted, charged, each, own)
+        matrix, beside_core = ground.entries(self.arcs)
         self.in_rows = matrix[: ground.rows]
         self.amount = _amounts(ground.problem, self.arcs, own)
         free = _free_columns(ground, owners, np.unique(self.in_rows.indices), decide)
@@ -179,8 +187,8 @@ class Part:
             lower=np.concatenate([core.lower[self.columns], np.zeros(count)]),
             upper=np.concatenate([core.upper[self.columns], np.full(count, np.inf)]),
             integer=np.concatenate([core.integer[self.columns], np.zeros(count, np.bool_)]),
-            row_lower=np.concatenate([np.minimum(core.row_lower[rows] - held[rows], stands), cells.row_lower[ground.rows :]]),
-            row_upper=np.concatenate([np.maximum(core.row_upper[rows] - held[rows], stands), cells.row_upper[ground.rows :]]),
+            row_lower=np.concatenate([np.minimum(core.row_lower[rows] - held[rows], stands), beside_core.row_lower[ground.rows :]]),
+            row_upper=np.concatenate([np.maximum(core.row_upper[rows] - held[rows], stands), beside_core.row_upper[ground.rows :]]),
             matrix=sparse.csc_matrix(sparse.vstack([sparse.hstack([beside[rows], self.in_rows[rows]]), below])),
             offset=0.0,
         )
@@ -188,6 +196,11 @@ class Part:
         self._mending(held, stands)
         if packages is not None:
             self._in_packages(packages)
+
+    def _mine(self, flows: Flows) -> Bools:
+        """(flows,) those of the part's cells."""
+        mine: Bools = self.wanted[flows.origin, flows.cls]
+        return mine
 
     def _mending(self, held: Floats, stands: Floats) -> None:
         """Rows of displacement that stand short are to be mended: what they miss has a price beyond all others."""
@@ -264,7 +277,7 @@ class Part:
         amount = np.maximum(0.0, found.x[count : count + len(self.arcs.origin)])
         amount = np.where(amount > 1e-9, amount, 0.0)
         kept = (amount > 0) | (self.arcs.pool == len(self.ground.problem.pools.labels))
-        others = ~np.isin(plan.flows.origin, np.unique(self.arcs.origin))
+        others = ~self._mine(plan.flows)
         flows = Flows(
             *(
                 np.concatenate([column[others], new[kept]])

@@ -11,19 +11,21 @@ share the room of a pool is taken from flows of a coarser problem.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit, prange
 
 from solver.decomposition.ascent import opened_places
-from solver.decomposition.period import NEAREST, OUTSIDE_NEAREST, Asked, Cells, Period, Room, Ways
+from solver.decomposition.period import ENOUGH, NEAREST, OUTSIDE_NEAREST, Asked, Cells, Period, Room, Ways
 from solver.decomposition.tasks import Run, run_here
 from solver.families.places import latent_places, lost_places, source_starts
 from solver.pricing import Prices, deciding, displacement_share, measure_charges, quota_charges
 from solver.problem import OUTSIDE, Bools, Floats, Ints, Problem
 from solver.result import Decisions, Flows
 
+WIDER = 3
+"""Times that those who stay short are placed again, with ever more others."""
 SPARE = 1e-3
 """Share of what displacement asks for that is sought beyond it: later on there is less room."""
 
@@ -56,13 +58,42 @@ def flows_by_year(
             return None
         room = _room(problem, stand, later, v)
         parts = [(np.ones(len(problem.owners), np.bool_), room)] if guide is None else guide.shares(problem, room, v)
-        found.append(_joined(run([shape.period(v, stand, owners, own) for owners, own in parts])))
-        stand = stand.after(problem, shape.reach.share, found[-1])
+        flows = _joined(run([shape.period(v, stand, shape.of_owners(owners), own) for owners, own in parts]))
+        if guide is not None:
+            flows = _made_up(shape, v, stand, room, flows)
+        found.append(flows)
+        stand = stand.after(problem, shape.reach.share, flows)
     return _joined(found)
 
 
 def _joined(flows: Sequence[Flows]) -> Flows:
     return Flows(*(np.concatenate(columns) for columns in zip(*(vars(one).values() for one in flows), strict=True)))
+
+
+def _made_up(shape: _Shape, v: int, stand: _Stand, room: Room, flows: Flows) -> Flows:
+    """A period's flows of blocks, in which displacement has what blocks apart could not give.
+
+    All who are in families that are short are placed again with those in OUTSIDE pools within their reach, and then within the reach of
+    those.
+    """
+    needed = stand.needed[:, :, v].ravel()
+    again = np.zeros_like(shape.present[:, :, v])
+    for _ in range(WIDER):
+        group = shape.group[flows.origin, flows.cls]
+        short = needed - np.bincount(group, shape.counts[flows.cls, flows.pool] * flows.amount, len(needed)) > ENOUGH
+        if not short.any():
+            break
+        again |= short[shape.group]
+        z, c = np.nonzero(again & shape.present[:, :, v])
+        reached = np.zeros(shape.counts.shape[1], np.bool_)
+        reached[shape.reach.nearest(z, c, v, OUTSIDE_NEAREST, outside=True).pool] = True
+        reached[-1] = False
+        there = reached[flows.pool]
+        again[flows.origin[there], flows.cls[there]] = True
+        mine = again[flows.origin, flows.cls]
+        others = Flows(*(column[~mine] for column in vars(flows).values()))
+        flows = _joined([others, shape.period(v, stand, again, room, others).solve()])
+    return flows
 
 
 @dataclass(frozen=True)
@@ -81,17 +112,11 @@ class Guide:
         Each has what it uses in the coarse flows, and of what is left as large a part; what nobody uses there is the owner's.
         """
         use = self._use(problem, v)
-        total = use.sum(axis=0)
-        used = total > 0
-        scarce = np.where(used, total, 1.0)
-        owner, count = problem.pools.owner, len(use)
+        total, owner = use.sum(axis=0), problem.pools.owner
         for b, own in enumerate(use):
-            home = np.where(owner >= 0, self.block[owner] == b, 1.0 / count)
-            share = np.where(used, own / scarce, home)
-            now, full = (
-                np.minimum(1.0, places / scarce) * own + np.maximum(0.0, places - total) * share for places in (room.now, room.full)
-            )
-            yield self.block == b, Room(now, full)
+            home = np.where(owner >= 0, self.block[owner] == b, 1.0 / len(use))
+            share = np.where(total > 0, own / np.where(total > 0, total, 1.0), home)
+            yield self.block == b, Room(room.now * share, room.full * share)
 
     def _use(self, problem: Problem, v: int) -> Floats:
         """(B, K, P) places that a period's entrants of each block take, those of a level or above."""
@@ -190,29 +215,60 @@ class _Shape:
         np.add.at(by_class, (self.group, np.arange(self.group.shape[1])[None, :]), demand.entrants)
         self.entrants: Floats = np.einsum("gcv,cvt->gvt", by_class, demand.stay, optimize=True)
         """(G, T, T) of the entrants of a period, how many are there in another"""
+        self.counts = np.append(self.reach.share, np.zeros((len(self.reach.share), 1)), axis=1)
+        """(C, P + 1) what a unit counts for displacement, the last of those who wait"""
         self.level = np.searchsorted(levels(problem), demand.survival)
         self.latent = latent_places(problem)
         self.over_cost = (problem.pools.overflow_cost * problem.pool_weight)[:, None] * problem.weight
 
-    def period(self, v: int, stand: _Stand, owners: Bools, room: Room) -> Period:
-        """A period of some owners' cells."""
+    def of_owners(self, owners: Bools) -> Bools:
+        """(Z, C) the cells of ``owners`` (L,)."""
+        return np.repeat(owners[self.problem.demand.origin_owner][:, None], self.present.shape[1], axis=1)
+
+    def period(self, v: int, stand: _Stand, free: Bools, room: Room, others: Flows | None = None) -> Period:
+        """A period of the ``free`` cells (Z, C) in a room that ``others``, who are placed, share."""
         problem, reach = self.problem, self.reach
         amount = problem.demand.entrants[:, :, v] + stand.waiting
-        z, c = np.nonzero((amount > 0) & self.present[:, :, v] & owners[problem.demand.origin_owner, None])
+        z, c = np.nonzero((amount > 0) & self.present[:, :, v] & free)
         cells = Cells(z, c, amount[z, c], problem.demand.use[c, v, v], self.level[c], self.group[z, c], problem.demand.stay[c, v, v + 1 :])
-        outside, others = (reach.nearest(z, c, v, most, outside=out) for most, out in ((OUTSIDE_NEAREST, True), (NEAREST, False)))
-        share = np.append(reach.share, np.zeros((len(reach.share), 1)), axis=1)[c[:, None], others.pool]
-        return Period(v, cells, outside, others, share, room, self.over_cost[:, v], self._asked(v, stand, owners))
+        outside, inside = (reach.nearest(z, c, v, most, outside=out) for most, out in ((OUTSIDE_NEAREST, True), (NEAREST, False)))
+        share = self.counts[c[:, None], inside.pool]
+        groups = np.zeros(len(problem.owners) * len(problem.families), np.bool_)
+        groups[cells.group] = True
+        asked = self._asked(v, stand, groups)
+        if others is not None:
+            room, asked = room.less(self._taken(v, others, room)), self._less(v, asked, others)
+        return Period(v, cells, outside, inside, share, room, self.over_cost[:, v], asked)
 
-    def _asked(self, v: int, stand: _Stand, owners: Bools) -> Asked:
+    def _taken(self, v: int, flows: Flows, room: Room) -> Floats:
+        """(K, P) places that flows of a period take, those of a level or above."""
+        levels, pools = room.now.shape
+        placed = flows.pool < pools
+        cls = flows.cls[placed]
+        key = self.level[cls] * pools + flows.pool[placed]
+        used = np.bincount(key, flows.amount[placed] * self.problem.demand.use[cls, v, v], levels * pools).reshape(levels, pools)
+        taken: Floats = used[::-1].cumsum(axis=0)[::-1]
+        return taken
+
+    def _less(self, v: int, asked: Asked, flows: Flows) -> Asked:
+        """What displacement still asks for when these flows of a period are there."""
+        group, pools = self.group[flows.origin, flows.cls], len(self.problem.pools.labels)
+        counts = self.counts[flows.cls, flows.pool]
+        # who waits may still go there
+        may = np.where(flows.pool < pools, counts, 1.0)[:, None] * self.problem.demand.stay[flows.cls, v, v + 1 :]
+        later = [np.bincount(group, amount, len(asked.needed)) for amount in (may * flows.amount[:, None]).T]
+        given = np.bincount(group, counts * flows.amount, len(asked.needed))
+        return replace(asked, needed=asked.needed - given, later=asked.later - np.stack([*later, given], axis=1)[:, :-1])
+
+    def _asked(self, v: int, stand: _Stand, groups: Bools) -> Asked:
         limit, families = self.problem.displacement, len(self.problem.families)
-        owed = np.where(owners[:, None, None], stand.needed, 0.0).reshape(-1, len(self.problem.periods))
-        spare = SPARE * np.where(owners[:, None], limit.floor[:, :, v], 0.0).ravel()
+        owed = np.where(groups[:, None], stand.needed.reshape(-1, len(self.problem.periods)), 0.0)
+        spare = SPARE * np.where(groups, limit.floor[:, :, v].ravel(), 0.0)
         coming = self.entrants[:, v + 1 :, v + 1 :].sum(axis=1)
-        pool, family = np.nonzero(self.latent[:, :, v] & owners[self.problem.pools.owner][:, None])
+        pool, family = np.nonzero(self.latent[:, :, v])
         group = self.problem.pools.owner[pool] * families + family
         by_group = np.argsort(group, kind="stable")
-        most, share = limit.latent_limit[:, :, v].ravel(), np.tile(limit.share, len(owners))
+        most, share = limit.latent_limit[:, :, v].ravel(), np.tile(limit.share, len(self.problem.owners))
         return Asked(owed[:, v], spare, owed[:, v + 1 :] - coming, most, share, group[by_group], pool[by_group])
 
 

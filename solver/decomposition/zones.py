@@ -1,6 +1,9 @@
-"""A coarser copy of a problem: neighbouring origins of one owner act as one.
+"""Coarser copies of a problem.
 
-Good prices and good options are found on the copy at a fraction of the cost; bound and plan are then those of the
+    zoned     neighbouring origins of one owner act as one, which reaches what any does: for prices and to look for options
+    sampled   one of the neighbours stands for all, class by class: for flows that guide those of the problem itself
+
+Good prices and good options are found on a copy at a fraction of the cost; bound and plan are then those of the
 problem itself: prices are evaluated on all its arcs, and the flows of the options are found on them.
 """
 
@@ -42,7 +45,23 @@ def zoned(problem: Problem, size: int) -> Zoned:
     return Zoned(replace(problem, demand=coarse, links=_links(problem, zone, len(entrants))), zone)
 
 
-def _zones(problem: Problem, size: int) -> Ints:
+def sampled(problem: Problem, size: float, random: np.random.Generator) -> Problem:
+    """All demand of a zone of about ``size`` origins, class by class, at one of them, drawn by its demand.
+
+    Its journeys are real ones: a zone that reaches what any of its origins does would take up room that few can use.
+    """
+    zone, demand = _zones(problem, size), problem.demand
+    total: Floats = demand.entrants.sum(axis=2)
+    drawn = np.where(total > 0, random.random(total.shape) ** (1.0 / np.where(total > 0, total, 1.0)), -1.0)
+    entrants = np.zeros_like(demand.entrants)
+    for c in range(len(demand.classes)):
+        order = np.lexsort((-drawn[:, c], zone))
+        chosen = order[np.searchsorted(zone[order], zone)]
+        np.add.at(entrants[:, c], chosen, demand.entrants[:, c])
+    return replace(problem, demand=replace(demand, entrants=entrants))
+
+
+def _zones(problem: Problem, size: float) -> Ints:
     owner = problem.demand.origin_owner
     zone = np.zeros(len(owner), np.int64)
     count = 0
