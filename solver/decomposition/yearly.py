@@ -24,8 +24,8 @@ from solver.pricing import Prices, deciding, displacement_share, measure_charges
 from solver.problem import OUTSIDE, Bools, Floats, Ints, Problem
 from solver.result import Decisions, Flows
 
-WIDER = 3
-"""Times that those who stay short are placed again, with ever more others."""
+TINY = 1e-9
+"""Share of users who stay below which all have left."""
 SPARE = 1e-3
 """Share of what displacement asks for that is sought beyond it: later on there is less room."""
 
@@ -51,7 +51,7 @@ def flows_by_year(
     places = problem.pools.capacity + opened_places(problem, decisions)
     stand = _Stand(places, places + _overflow(problem, decisions), floor, np.zeros(problem.demand.entrants.shape[:2]))
     later = np.zeros((len(levels(problem)), periods, *places.shape)) if known is None else _outside_use(problem, known)
-    shape = _Shape(problem, prices)
+    shape = _Shape(problem, prices, known)
     found = list[Flows]()
     for v in range(periods):
         if stop():
@@ -73,22 +73,20 @@ def _joined(flows: Sequence[Flows]) -> Flows:
 def _made_up(shape: _Shape, v: int, stand: _Stand, room: Room, flows: Flows) -> Flows:
     """A period's flows of blocks, in which displacement has what blocks apart could not give.
 
-    All who are in families that are short are placed again with those in OUTSIDE pools within their reach, and then within the reach of
-    those.
+    Families that are short are placed again with all who use OUTSIDE pools within their reach, then with the whole families of those.
     """
     needed = stand.needed[:, :, v].ravel()
     again = np.zeros_like(shape.present[:, :, v])
-    for _ in range(WIDER):
+    for whole in (False, True, True):
         group = shape.group[flows.origin, flows.cls]
         short = needed - np.bincount(group, shape.counts[flows.cls, flows.pool] * flows.amount, len(needed)) > ENOUGH
         if not short.any():
             break
         again |= short[shape.group]
-        z, c = np.nonzero(again & shape.present[:, :, v])
-        reached = np.zeros(shape.counts.shape[1], np.bool_)
-        reached[shape.reach.nearest(z, c, v, OUTSIDE_NEAREST, outside=True).pool] = True
-        reached[-1] = False
-        there = reached[flows.pool]
+        there = shape.reached(v, again)[flows.pool]
+        if whole:
+            again |= np.isin(shape.group, group[there])
+            there = shape.reached(v, again)[flows.pool]
         again[flows.origin[there], flows.cls[there]] = True
         mine = again[flows.origin, flows.cls]
         others = Flows(*(column[~mine] for column in vars(flows).values()))
@@ -185,17 +183,20 @@ def _overflow(problem: Problem, decisions: Decisions) -> Floats:
 def _room(problem: Problem, stand: _Stand, later: Floats, v: int) -> Room:
     """Room in a period, what is kept for ``later`` entrants (see ``_outside_use``) left out.
 
-    Of those who stay as many find room as in known flows: level by level no more, so that they take no more in any later period.
+    Of those who stay as many find room as in known flows, level by level, and as many more as there is room for in every later period,
+    whoever they are: so they take no more in any.
     """
-    highest, known = levels(problem)[-1], later[:, v, :, v]
+    steps, known = levels(problem), later[:, v, :, v]
     kept = later[:, v + 1 :, :, v:].sum(axis=(0, 1))
     above = known[::-1].cumsum(axis=0)[::-1]
+    lag = np.arange(stand.places.shape[1] - v)
+    taken = np.einsum("kp,kt->pt", known, steps[:, None] ** lag)
     rooms = []
     for places in (stand.places, stand.full):
         left = np.maximum(0.0, np.minimum(places[:, v:], places[:, v:] - kept))
-        # with so many there is room in every later period, whoever they are
-        safe = (left / highest ** np.arange(left.shape[1])).min(axis=1) if highest > 0 else left[:, 0]
-        room = np.minimum(left[:, 0], np.maximum(above, safe))
+        # those of the period itself are limited by its places alone
+        more = (left - taken)[:, 1:] / max(steps[-1], TINY) ** lag[1:]
+        room = np.clip(above + more.min(axis=1, initial=np.inf), 0.0, left[:, 0])
         room[0] = left[:, 0]
         rooms.append(room)
     return Room(*rooms)
@@ -204,7 +205,7 @@ def _room(problem: Problem, stand: _Stand, later: Floats, v: int) -> Room:
 class _Shape:
     """What all periods of a problem have in common: arcs, groups, and what displacement may count on."""
 
-    def __init__(self, problem: Problem, prices: Prices) -> None:
+    def __init__(self, problem: Problem, prices: Prices, known: Flows | None = None) -> None:
         self.problem = problem
         demand, (families, periods) = problem.demand, problem.displacement.floor.shape[1:]
         self.reach, self.present = _Reach(problem, prices), deciding(problem)
@@ -215,6 +216,13 @@ class _Shape:
         np.add.at(by_class, (self.group, np.arange(self.group.shape[1])[None, :]), demand.entrants)
         self.entrants: Floats = np.einsum("gcv,cvt->gvt", by_class, demand.stay, optimize=True)
         """(G, T, T) of the entrants of a period, how many are there in another"""
+        self.sure = np.full(self.entrants.shape, np.inf)
+        """(G, T, T) of those who decide in a period, how many are in OUTSIDE pools in another in known flows"""
+        if known is not None:
+            there = np.append(problem.pools.role == OUTSIDE, False)[known.pool]
+            cls, entry = known.cls[there], known.entry[there]
+            self.sure = np.zeros_like(self.entrants)
+            np.add.at(self.sure, (self.group[known.origin[there], cls], entry), known.amount[there, None] * demand.stay[cls, entry])
         self.counts = np.append(self.reach.share, np.zeros((len(self.reach.share), 1)), axis=1)
         """(C, P + 1) what a unit counts for displacement, the last of those who wait"""
         self.level = np.searchsorted(levels(problem), demand.survival)
@@ -240,6 +248,14 @@ class _Shape:
             room, asked = room.less(self._taken(v, others, room)), self._less(v, asked, others)
         return Period(v, cells, outside, inside, share, room, self.over_cost[:, v], asked)
 
+    def reached(self, v: int, free: Bools) -> Bools:
+        """(P + 1,) OUTSIDE pools among the nearest of the ``free`` cells (Z, C)."""
+        z, c = np.nonzero(free & self.present[:, :, v])
+        result = np.zeros(self.counts.shape[1], np.bool_)
+        result[self.reach.nearest(z, c, v, OUTSIDE_NEAREST, outside=True).pool] = True
+        result[-1] = False
+        return result
+
     def _taken(self, v: int, flows: Flows, room: Room) -> Floats:
         """(K, P) places that flows of a period take, those of a level or above."""
         levels, pools = room.now.shape
@@ -252,24 +268,26 @@ class _Shape:
 
     def _less(self, v: int, asked: Asked, flows: Flows) -> Asked:
         """What displacement still asks for when these flows of a period are there."""
-        group, pools = self.group[flows.origin, flows.cls], len(self.problem.pools.labels)
-        counts = self.counts[flows.cls, flows.pool]
-        # who waits may still go there
-        may = np.where(flows.pool < pools, counts, 1.0)[:, None] * self.problem.demand.stay[flows.cls, v, v + 1 :]
-        later = [np.bincount(group, amount, len(asked.needed)) for amount in (may * flows.amount[:, None]).T]
-        given = np.bincount(group, counts * flows.amount, len(asked.needed))
-        return replace(asked, needed=asked.needed - given, later=asked.later - np.stack([*later, given], axis=1)[:, :-1])
+        group, waits = self.group[flows.origin, flows.cls], flows.pool == len(self.problem.pools.labels)
+        counts = self.counts[flows.cls, flows.pool] * flows.amount
+        stay = self.problem.demand.stay[flows.cls, v, v + 1 :].T
+
+        def by_group(amount: Floats) -> Floats:
+            return np.stack([np.bincount(group, amount * share, len(asked.needed)) for share in (np.ones(len(group)), *stay)], axis=1)
+
+        given, waiting = by_group(counts), by_group(np.where(waits, flows.amount, 0.0))
+        return replace(asked, needed=asked.needed - given[:, 0], later=asked.later - given[:, 1:], coming=asked.coming + waiting[:, 1:])
 
     def _asked(self, v: int, stand: _Stand, groups: Bools) -> Asked:
         limit, families = self.problem.displacement, len(self.problem.families)
         owed = np.where(groups[:, None], stand.needed.reshape(-1, len(self.problem.periods)), 0.0)
         spare = SPARE * np.where(groups, limit.floor[:, :, v].ravel(), 0.0)
-        coming = self.entrants[:, v + 1 :, v + 1 :].sum(axis=1)
+        coming, sure = (those[:, v + 1 :, v + 1 :].sum(axis=1) for those in (self.entrants, self.sure))
         pool, family = np.nonzero(self.latent[:, :, v])
         group = self.problem.pools.owner[pool] * families + family
         by_group = np.argsort(group, kind="stable")
         most, share = limit.latent_limit[:, :, v].ravel(), np.tile(limit.share, len(self.problem.owners))
-        return Asked(owed[:, v], spare, owed[:, v + 1 :] - coming, most, share, group[by_group], pool[by_group])
+        return Asked(owed[:, v], spare, owed[:, v + 1 :], coming, sure, most, share, group[by_group], pool[by_group])
 
 
 class _Reach:
