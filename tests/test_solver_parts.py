@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,9 +20,9 @@ from solver.decomposition.standing import Ground
 from solver.decomposition.tasks import run_here
 from solver.decomposition.zones import gathered, zoned
 from solver.formulation import build_core
-from solver.pricing import flow_costs, no_prices
+from solver.pricing import Prices, flow_costs, no_prices
 from solver.problem import Ints, Problem
-from solver.result import Flows, Solution
+from solver.result import Decisions, Flows, Solution
 from solver.rules import cheapest_first
 from solver.solve import SolveOptions, solve
 
@@ -119,6 +120,27 @@ def test_a_plan_made_on_zones_is_one_of_the_problem_itself(seed: int, block_cell
     assert Ground(problem).upper(plan) == pytest.approx(found.upper / 1e6, rel=1e-6)
     again = solve(problem, BY_PARTS, known_flows=[known.flows], start=replace(found, prices=None))
     assert again.upper <= found.upper * (1 + 1e-6)
+
+
+def test_flows_know_those_that_keep_displacement(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On zones those of zones, on all arcs those of origins."""
+    problem = without_floor(random_problem(2, replace(MEDIUM, origins=18)))
+    known = solve(problem, EXACT, fixed=no_decisions(problem))
+    problem = with_floor_of(problem, known.flows)
+    monkeypatch.setattr(large, "PLAN_ARCS", problem.arcs // 3)
+    monkeypatch.setattr(large, "ROUGH_ARCS", problem.arcs // 6)
+    seen, whole = list[tuple[int, Flows]](), large.flows_by_year
+
+    def recorded(of: Problem, decisions: Decisions, prices: Prices, given: Flows, **how: Any) -> Flows | None:
+        seen.append((len(of.demand.origins), given))
+        return whole(of, decisions, prices, given, **how)
+
+    monkeypatch.setattr(large, "flows_by_year", recorded)
+    solve(problem, BY_PARTS, known_flows=[known.flows])
+    assert len({origins for origins, _ in seen}) == 2
+    for origins, given in seen:
+        assert given.origin.max() == origins - 1
+        assert given.amount.sum() == pytest.approx(known.flows.amount.sum())
 
 
 def test_flows_on_all_arcs_that_forget_displacement_are_mended(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from solver.decomposition.standing import Ground, Standing
 from solver.decomposition.tasks import run_here
 from solver.decomposition.yearly import Guide, flows_by_year
 from solver.pricing import no_prices
-from solver.problem import Problem
+from solver.problem import OUTSIDE, Problem
 from solver.result import Decisions, Flows
 from solver.rules import cheapest_first
 from solver.solve import SolveOptions, solve
@@ -93,7 +93,47 @@ def test_one_who_stays_has_not_the_room_of_one_who_leaves(later_places: float, s
     np.testing.assert_allclose(room.now[:, 0], [4.0, stayers])
     np.testing.assert_allclose(room.full[:, 0], [4.0, stayers])
     np.testing.assert_allclose(room.now[:, 1:], 100.0)
-    np.testing.assert_allclose(room.less(np.full((2, pools), 1.5)).now[:, 0], [2.5, stayers - 1.5])
+    np.testing.assert_allclose(room.less(np.full((2, pools), 1.5)).now[:, 0], [2.5, max(0.0, stayers - 1.5)])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_room_filled_to_its_levels_is_enough_in_every_later_period(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    problem = random_problem(seed, MEDIUM)
+    survival = np.array([0.0, 0.4, 0.9])[np.arange(len(problem.demand.classes)) % 3]
+    problem = replace(problem, demand=replace(problem.demand, survival=survival))
+    levels, periods, pools = yearly.levels(problem), len(problem.periods), len(problem.pools.labels)
+    entered = random.uniform(0.0, 3.0, (len(levels), periods, pools))
+    later = np.zeros((len(levels), periods, pools, periods))
+    for v in range(periods):
+        for lag in range(periods - v):
+            later[:, v, :, v + lag] = entered[:, v] * levels[:, None] ** lag
+    # now more and now fewer than known entrants take
+    places = later.sum(axis=(0, 1)) * random.uniform(1.0, 1.5, (pools, periods))
+    stand = yearly._Stand(places, places, problem.displacement.floor, np.zeros(problem.demand.entrants.shape[:2]))
+    room = yearly._room(problem, stand, later, 0).now
+    left = places - later[:, 1:].sum(axis=(0, 1))
+    each = np.minimum.accumulate(room, axis=0)
+    taken = each - np.vstack([each[1:], np.zeros(pools)])
+    for t in range(periods):
+        assert (taken.T @ levels**t <= left[:, t] + 1e-9).all()
+    assert (room >= later[:, 0, :, 0][::-1].cumsum(axis=0)[::-1] - 1e-9).all()
+
+
+def test_a_level_holds_no_more_than_its_room() -> None:
+    """4 places, 2 of them for those who stay: they would pay more to have all."""
+    everybody, some = np.array([4.0, 4.0]), np.zeros((2, 1))
+    cells = period.Cells(*np.zeros((2, 2), np.int64), everybody, np.ones(2), np.array([0, 1]), np.zeros(2, np.int64), some)
+    pool, cost = np.array([[0, 1], [0, 1]], np.int32), np.array([[1.0, 50.0], [1.0, 100.0]], np.float32)
+    ways = period.Ways(pool, cost, np.ones(2))
+    nothing = np.zeros((1, 1))
+    asked = period.Asked(np.zeros(1), np.zeros(1), nothing, np.zeros(1), np.zeros(1), *np.zeros((2, 0), np.int64))
+    room = period.Room(np.array([[4.0], [2.0]]), np.array([[4.0], [2.0]]))
+    one = Period(0, cells, ways, ways, np.zeros((2, 2)), room, np.zeros(1), asked)
+    np.testing.assert_allclose(one._cheapest(pool, cost, everybody, room), [[2.0, 2.0], [2.0, 2.0]])
+    full = period.Room(room.now, room.now + 1.0)
+    np.testing.assert_allclose(one._cheapest(pool, cost, everybody, full), [[2.0, 2.0], [3.0, 1.0]])
+    np.testing.assert_allclose(one._cheapest(pool, cost, everybody, period.Room(some, some)), [[0.0, 4.0], [0.0, 4.0]])
 
 
 def test_who_can_be_outside_later_only_if_they_begin_now() -> None:
@@ -111,11 +151,11 @@ def test_who_can_be_outside_later_only_if_they_begin_now() -> None:
     stand = yearly._Stand(places, places, needed, np.zeros(entrants.shape[:2]))
     shape = yearly._Shape(problem, no_prices(problem))
     room = yearly._room(problem, stand, np.zeros((2, periods, *places.shape)), 0)
-    one = shape.period(0, stand, shape.of_owners(np.ones(len(problem.owners), np.bool_)), room)
+    one = shape.period(0, stand, np.ones(len(problem.owners), np.bool_), room)
     assert one.cells.amount.tolist() == [5.0]
     ahead = [one._ahead(np.array([waiting]))[owner * families + family] for waiting in (0.0, 1.0, 2.0)]
     assert ahead == pytest.approx([2.0, 1.0, 0.0])
-    others = shape.period(0, stand, shape.of_owners(np.arange(len(problem.owners)) != owner), room)
+    others = shape.period(0, stand, np.arange(len(problem.owners)) != owner, room)
     assert not len(others.cells.amount)
     assert not others._ahead(np.zeros(0)).any()
 
@@ -142,11 +182,13 @@ def test_blocks_share_the_room_of_pools(seed: int) -> None:
         owner, cls = problem.demand.origin_owner[guide.flows.origin[here]], guide.flows.cls[here]
         np.add.at(taken, (owner, guide.flows.pool[here]), guide.flows.amount[here] * problem.demand.use[cls, v, v])
         places = np.tile(factor * taken.sum(axis=0), (len(yearly.levels(problem)), 1)) + np.maximum(0.0, factor - 1.0)
-        shares = list(guide.shares(problem, period.Room(places, places + 2.0), v))
-        assert [np.nonzero(owners)[0].tolist() for owners, _ in shares] == [[n] for n in range(len(problem.owners))]
-        np.testing.assert_allclose(sum(room.now for _, room in shares), places)
-        np.testing.assert_allclose(sum(room.full for _, room in shares), places + 2.0)
-        for number, (_, room) in enumerate(shares):
+        room = period.Room(places, places + 2.0)
+        parts = list(yearly._shares(yearly._Shape(problem, no_prices(problem)), room, guide, None, v, np.zeros(0)))
+        assert [np.nonzero(owners)[0].tolist() for owners, _ in parts] == [[n] for n in range(len(problem.owners))]
+        shares = [share for _, share in parts]
+        np.testing.assert_allclose(sum(room.now for room in shares), places)
+        np.testing.assert_allclose(sum(room.full for room in shares), places + 2.0)
+        for number, room in enumerate(shares):
             assert (room.now[0] >= min(factor, 1.0) * taken[number] - 1e-9).all()
         used += taken.sum()
     assert used > 0
@@ -168,28 +210,26 @@ def test_flows_in_blocks_are_feasible_and_nearly_the_cheapest(seed: int) -> None
     assert optimum * (1 - 1e-6) <= ground.upper(plan) <= optimum * 1.05
 
 
-def test_what_blocks_apart_cannot_give_displacement_is_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The guide knows nothing of displacement, so that blocks share OUTSIDE pools as they like."""
-    missing = [0.0, 0.0]
+def test_blocks_have_the_room_outside_that_displacement_asks_them_for() -> None:
+    """The guide knows nothing of displacement; with known flows each block can keep it all the same, as far as it is still asked for."""
+    given = 0.0
     for seed in SEEDS:
         problem, known = full_outside(seed)
-        decisions, ground = cheapest_first(problem), Ground(problem)
-        rough, _ = by_year(without_floor(problem), decisions)
-        guide = Guide(problem, rough, np.arange(len(problem.owners)))
-        for number in range(2):
-            with monkeypatch.context() as patch:
-                if number:
-                    patch.setattr(yearly, "_made_up", lambda shape, v, stand, room, flows: flows)
-                flows = flows_by_year(problem, decisions, no_prices(problem), known, guide=guide)
-            assert flows is not None
-            assert_nobody_lost(problem, flows)
-            plan = ground.settled(decisions, flows, LIMITS, bending=True)
-            assert plan is not None
-            rows = ground.core.displacement_row[ground.core.displacement_row >= 0]
-            missing[number] += np.maximum(0.0, (ground.arrays.row_lower - ground.by_row @ plan.x - plan.use)[rows]).sum()
-            other = np.setdiff1d(np.arange(ground.rows), rows)
-            assert ((ground.by_row @ plan.x + plan.use)[other] <= ground.arrays.row_upper[other] + 1e-4).all()
-    assert missing[0] < 0.5 * missing[1]
+        rough, _ = by_year(without_floor(problem), cheapest_first(problem))
+        shape, owners = yearly._Shape(problem, no_prices(problem)), np.arange(len(problem.owners))
+        outside = problem.pools.role == OUTSIDE
+        here = (known.entry == 0) & np.append(outside, False)[known.pool]
+        whole = np.bincount(shape.group[known.origin, known.cls][here], known.amount[here], shape.entrants.shape[0])
+        places = np.tile(np.bincount(known.pool[here], known.amount[here], len(outside)), (len(yearly.levels(problem)), 1))
+        guide = Guide(problem, rough, owners)
+        for part in (1.0, 0.25):
+            shares = yearly._shares(shape, period.Room(places, places), guide, known, 0, part * whole)
+            for number, (_, room) in enumerate(shares):
+                mine = here & (problem.demand.origin_owner[known.origin] == number)
+                due = part * np.bincount(known.pool[mine], known.amount[mine], len(outside))
+                assert (room.now[0, outside] >= due[outside] - 1e-9).all()
+                given += due.sum()
+    assert given > 0
 
 
 def test_who_is_missing_outside_is_brought_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,11 +78,7 @@ class Asked:
     spare: Floats
     """(G,) what more is sought now."""
     later: Floats
-    """(G, later periods) use that earlier entrants will not give."""
-    coming: Floats
-    """(G, later periods) later entrants, and who waits beside the cells."""
-    most: Floats
-    """(G, later periods) how many of them, and of those who wait, find room in OUTSIDE pools for sure; infinite where nobody knows."""
+    """(G, later periods) use that neither earlier nor later entrants can give."""
     latent_limit: Floats
     """(G,)"""
     latent_share: Floats
@@ -147,11 +143,11 @@ class Period:
 
     def _ahead(self, waiting: Floats) -> Floats:
         """(G,) use of OUTSIDE pools that later periods will miss unless it begins in this one, ``waiting`` (cells,) waiting on."""
-        amount, stay, asked = self.cells.amount, self.cells.stay, self.asked
-        result, everybody = np.zeros(len(asked.later)), self._counted(amount)
-        for t in range(stay.shape[1]):
+        amount, stay, later = self.cells.amount, self.cells.stay, self.asked.later
+        result, everybody = np.zeros(len(later)), self._counted(amount)
+        for t in range(later.shape[1]):
             there = self._counted(amount * stay[:, t]) / np.where(everybody > 0, everybody, 1.0)
-            missing = asked.later[:, t] - np.minimum(asked.coming[:, t] + self._counted(waiting * stay[:, t]), asked.most[:, t])
+            missing = later[:, t] - self._counted(waiting * stay[:, t])
             result = np.maximum(result, np.where(there > 0, missing / np.where(there > 0, there, 1.0), 0.0))
         least: Floats = np.minimum(result, everybody)
         return least

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit, prange
 
 from solver.decomposition.ascent import opened_places
-from solver.decomposition.period import ENOUGH, NEAREST, OUTSIDE_NEAREST, Asked, Cells, Period, Room, Ways
+from solver.decomposition.period import NEAREST, OUTSIDE_NEAREST, Asked, Cells, Period, Room, Ways
 from solver.decomposition.tasks import Run, run_here
 from solver.families.places import latent_places, lost_places, source_starts
 from solver.pricing import Prices, deciding, displacement_share, measure_charges, quota_charges
@@ -51,16 +51,15 @@ def flows_by_year(
     places = problem.pools.capacity + opened_places(problem, decisions)
     stand = _Stand(places, places + _overflow(problem, decisions), floor, np.zeros(problem.demand.entrants.shape[:2]))
     later = np.zeros((len(levels(problem)), periods, *places.shape)) if known is None else _outside_use(problem, known)
-    shape = _Shape(problem, prices, known)
+    shape = _Shape(problem, prices)
     found = list[Flows]()
     for v in range(periods):
         if stop():
             return None
         room = _room(problem, stand, later, v)
-        parts = [(np.ones(len(problem.owners), np.bool_), room)] if guide is None else guide.shares(problem, room, v)
-        flows = _joined(run([shape.period(v, stand, shape.of_owners(owners), own) for owners, own in parts]))
-        if guide is not None:
-            flows = _made_up(shape, v, stand, room, flows)
+        needed = stand.needed[:, :, v].ravel()
+        parts = [(np.ones(len(problem.owners), np.bool_), room)] if guide is None else _shares(shape, room, guide, known, v, needed)
+        flows = _joined(run([shape.period(v, stand, owners, own) for owners, own in parts]))
         found.append(flows)
         stand = stand.after(problem, shape.reach.share, flows)
     return _joined(found)
@@ -68,30 +67,6 @@ def flows_by_year(
 
 def _joined(flows: Sequence[Flows]) -> Flows:
     return Flows(*(np.concatenate(columns) for columns in zip(*(vars(one).values() for one in flows), strict=True)))
-
-
-def _made_up(shape: _Shape, v: int, stand: _Stand, room: Room, flows: Flows) -> Flows:
-    """A period's flows of blocks, in which displacement has what blocks apart could not give.
-
-    Families that are short are placed again with all who use OUTSIDE pools within their reach, then with the whole families of those.
-    """
-    needed = stand.needed[:, :, v].ravel()
-    again = np.zeros_like(shape.present[:, :, v])
-    for whole in (False, True, True):
-        group = shape.group[flows.origin, flows.cls]
-        short = needed - np.bincount(group, shape.counts[flows.cls, flows.pool] * flows.amount, len(needed)) > ENOUGH
-        if not short.any():
-            break
-        again |= short[shape.group]
-        there = shape.reached(v, again)[flows.pool]
-        if whole:
-            again |= np.isin(shape.group, group[there])
-            there = shape.reached(v, again)[flows.pool]
-        again[flows.origin[there], flows.cls[there]] = True
-        mine = again[flows.origin, flows.cls]
-        others = Flows(*(column[~mine] for column in vars(flows).values()))
-        flows = _joined([others, shape.period(v, stand, again, room, others).solve()])
-    return flows
 
 
 @dataclass(frozen=True)
@@ -104,29 +79,45 @@ class Guide:
     block: Ints
     """(L,) of each owner."""
 
-    def shares(self, problem: Problem, room: Room, v: int) -> Iterator[tuple[Bools, Room]]:
-        """For each block its owners (L,) and its share of the room of a period.
 
-        Each has what it uses in the coarse flows, and of what is left as large a part; what nobody uses there is the owner's.
-        """
-        use = self._use(problem, v)
-        total, owner = use.sum(axis=0), problem.pools.owner
-        for b, own in enumerate(use):
-            home = np.where(owner >= 0, self.block[owner] == b, 1.0 / len(use))
-            share = np.where(total > 0, own / np.where(total > 0, total, 1.0), home)
-            yield self.block == b, Room(room.now * share, room.full * share)
+def _shares(shape: _Shape, room: Room, guide: Guide, known: Flows | None, v: int, needed: Floats) -> Iterator[tuple[Bools, Room]]:
+    """Each block's owners (L,) and its share of the room of a period.
 
-    def _use(self, problem: Problem, v: int) -> Floats:
-        """(B, K, P) places that a period's entrants of each block take, those of a level or above."""
-        blocks, all_levels, pools = int(self.block.max()) + 1, levels(problem), len(problem.pools.labels)
-        here = (self.flows.entry == v) & (self.flows.pool < pools)
-        origin, cls, _, pool, amount = (column[here] for column in vars(self.flows).values())
-        level = np.searchsorted(all_levels, problem.demand.survival[cls])
-        block = self.block[self.problem.demand.origin_owner[origin]]
-        key = np.ravel_multi_index((block, level, pool), shape := (blocks, len(all_levels), pools))
-        use = np.bincount(key, amount * problem.demand.use[cls, v, v], int(np.prod(shape))).reshape(shape)
-        above: Floats = use[:, ::-1].cumsum(axis=1)[:, ::-1]
-        return above
+    Of OUTSIDE pools each has what it uses in ``known`` flows, as far as displacement asks for it (``needed``, by group); the rest is
+    shared as in the guide's flows, and what nobody uses there is the owner's.
+    """
+    problem = shape.problem
+    use = _use(shape, guide, guide.problem, guide.flows, v)
+    due = np.zeros_like(use) if known is None else _use(shape, guide, problem, _asked_for(shape, known, v, needed), v)
+    total, all_due, owner = use.sum(axis=0), due.sum(axis=0), problem.pools.owner
+    for number, own in enumerate(use):
+        home = np.where(owner >= 0, guide.block[owner] == number, 1.0 / len(use))
+        share = np.where(total > 0, own / np.where(total > 0, total, 1.0), home)
+        part = due[number] / np.where(all_due > 0, all_due, 1.0)
+        now, full = (np.minimum(places, all_due) * part + np.maximum(0.0, places - all_due) * share for places in (room.now, room.full))
+        yield guide.block == number, Room(now, full)
+
+
+def _asked_for(shape: _Shape, known: Flows, v: int, needed: Floats) -> Flows:
+    """A period's known flows to OUTSIDE pools, as far as each group (G,) still needs them."""
+    here = (known.entry == v) & np.append(shape.problem.pools.role == OUTSIDE, False)[known.pool]
+    there = Flows(*(column[here] for column in vars(known).values()))
+    group = shape.group[there.origin, there.cls]
+    whole = np.bincount(group, there.amount, len(needed))
+    part = np.clip(needed / np.where(whole > 0, whole, 1.0), 0.0, 1.0)
+    return replace(there, amount=there.amount * part[group])
+
+
+def _use(shape: _Shape, guide: Guide, of: Problem, flows: Flows, v: int) -> Floats:
+    """(B, K, P) places that a period's entrants of each block take in flows ``of`` a problem, those of a level or above."""
+    pools, block = len(shape.problem.pools.labels), guide.block
+    here = (flows.entry == v) & (flows.pool < pools)
+    origin, cls, _, pool, amount = (column[here] for column in vars(flows).values())
+    size = (int(block.max()) + 1, len(levels(shape.problem)), pools)
+    key = np.ravel_multi_index((block[of.demand.origin_owner[origin]], shape.level[cls], pool), size)
+    use = np.bincount(key, amount * shape.problem.demand.use[cls, v, v], int(np.prod(size))).reshape(size)
+    above: Floats = use[:, ::-1].cumsum(axis=1)[:, ::-1]
+    return above
 
 
 @dataclass(frozen=True)
@@ -205,7 +196,7 @@ def _room(problem: Problem, stand: _Stand, later: Floats, v: int) -> Room:
 class _Shape:
     """What all periods of a problem have in common: arcs, groups, and what displacement may count on."""
 
-    def __init__(self, problem: Problem, prices: Prices, known: Flows | None = None) -> None:
+    def __init__(self, problem: Problem, prices: Prices) -> None:
         self.problem = problem
         demand, (families, periods) = problem.demand, problem.displacement.floor.shape[1:]
         self.reach, self.present = _Reach(problem, prices), deciding(problem)
@@ -216,78 +207,34 @@ class _Shape:
         np.add.at(by_class, (self.group, np.arange(self.group.shape[1])[None, :]), demand.entrants)
         self.entrants: Floats = np.einsum("gcv,cvt->gvt", by_class, demand.stay, optimize=True)
         """(G, T, T) of the entrants of a period, how many are there in another"""
-        self.sure = np.full(self.entrants.shape, np.inf)
-        """(G, T, T) of those who decide in a period, how many are in OUTSIDE pools in another in known flows"""
-        if known is not None:
-            there = np.append(problem.pools.role == OUTSIDE, False)[known.pool]
-            cls, entry = known.cls[there], known.entry[there]
-            self.sure = np.zeros_like(self.entrants)
-            np.add.at(self.sure, (self.group[known.origin[there], cls], entry), known.amount[there, None] * demand.stay[cls, entry])
         self.counts = np.append(self.reach.share, np.zeros((len(self.reach.share), 1)), axis=1)
         """(C, P + 1) what a unit counts for displacement, the last of those who wait"""
         self.level = np.searchsorted(levels(problem), demand.survival)
         self.latent = latent_places(problem)
         self.over_cost = (problem.pools.overflow_cost * problem.pool_weight)[:, None] * problem.weight
 
-    def of_owners(self, owners: Bools) -> Bools:
-        """(Z, C) the cells of ``owners`` (L,)."""
-        return np.repeat(owners[self.problem.demand.origin_owner][:, None], self.present.shape[1], axis=1)
-
-    def period(self, v: int, stand: _Stand, free: Bools, room: Room, others: Flows | None = None) -> Period:
-        """A period of the ``free`` cells (Z, C) in a room that ``others``, who are placed, share."""
+    def period(self, v: int, stand: _Stand, owners: Bools, room: Room) -> Period:
+        """A period of some owners' cells."""
         problem, reach = self.problem, self.reach
         amount = problem.demand.entrants[:, :, v] + stand.waiting
-        z, c = np.nonzero((amount > 0) & self.present[:, :, v] & free)
+        z, c = np.nonzero((amount > 0) & self.present[:, :, v] & owners[problem.demand.origin_owner, None])
         cells = Cells(z, c, amount[z, c], problem.demand.use[c, v, v], self.level[c], self.group[z, c], problem.demand.stay[c, v, v + 1 :])
-        outside, inside = (reach.nearest(z, c, v, most, outside=out) for most, out in ((OUTSIDE_NEAREST, True), (NEAREST, False)))
-        share = self.counts[c[:, None], inside.pool]
-        groups = np.zeros(len(problem.owners) * len(problem.families), np.bool_)
-        groups[cells.group] = True
-        asked = self._asked(v, stand, groups)
-        if others is not None:
-            room, asked = room.less(self._taken(v, others, room)), self._less(v, asked, others)
-        return Period(v, cells, outside, inside, share, room, self.over_cost[:, v], asked)
+        some, outside_role = room.full[0] > 0, problem.pools.role == OUTSIDE
+        outside = reach.nearest(z, c, v, OUTSIDE_NEAREST, outside_role & some)
+        others = reach.nearest(z, c, v, NEAREST, ~outside_role & some)
+        share = self.counts[c[:, None], others.pool]
+        return Period(v, cells, outside, others, share, room, self.over_cost[:, v], self._asked(v, stand, owners))
 
-    def reached(self, v: int, free: Bools) -> Bools:
-        """(P + 1,) OUTSIDE pools among the nearest of the ``free`` cells (Z, C)."""
-        z, c = np.nonzero(free & self.present[:, :, v])
-        result = np.zeros(self.counts.shape[1], np.bool_)
-        result[self.reach.nearest(z, c, v, OUTSIDE_NEAREST, outside=True).pool] = True
-        result[-1] = False
-        return result
-
-    def _taken(self, v: int, flows: Flows, room: Room) -> Floats:
-        """(K, P) places that flows of a period take, those of a level or above."""
-        levels, pools = room.now.shape
-        placed = flows.pool < pools
-        cls = flows.cls[placed]
-        key = self.level[cls] * pools + flows.pool[placed]
-        used = np.bincount(key, flows.amount[placed] * self.problem.demand.use[cls, v, v], levels * pools).reshape(levels, pools)
-        taken: Floats = used[::-1].cumsum(axis=0)[::-1]
-        return taken
-
-    def _less(self, v: int, asked: Asked, flows: Flows) -> Asked:
-        """What displacement still asks for when these flows of a period are there."""
-        group, waits = self.group[flows.origin, flows.cls], flows.pool == len(self.problem.pools.labels)
-        counts = self.counts[flows.cls, flows.pool] * flows.amount
-        stay = self.problem.demand.stay[flows.cls, v, v + 1 :].T
-
-        def by_group(amount: Floats) -> Floats:
-            return np.stack([np.bincount(group, amount * share, len(asked.needed)) for share in (np.ones(len(group)), *stay)], axis=1)
-
-        given, waiting = by_group(counts), by_group(np.where(waits, flows.amount, 0.0))
-        return replace(asked, needed=asked.needed - given[:, 0], later=asked.later - given[:, 1:], coming=asked.coming + waiting[:, 1:])
-
-    def _asked(self, v: int, stand: _Stand, groups: Bools) -> Asked:
+    def _asked(self, v: int, stand: _Stand, owners: Bools) -> Asked:
         limit, families = self.problem.displacement, len(self.problem.families)
-        owed = np.where(groups[:, None], stand.needed.reshape(-1, len(self.problem.periods)), 0.0)
-        spare = SPARE * np.where(groups, limit.floor[:, :, v].ravel(), 0.0)
-        coming, sure = (those[:, v + 1 :, v + 1 :].sum(axis=1) for those in (self.entrants, self.sure))
-        pool, family = np.nonzero(self.latent[:, :, v])
+        owed = np.where(owners[:, None, None], stand.needed, 0.0).reshape(-1, len(self.problem.periods))
+        spare = SPARE * np.where(owners[:, None], limit.floor[:, :, v], 0.0).ravel()
+        coming = self.entrants[:, v + 1 :, v + 1 :].sum(axis=1)
+        pool, family = np.nonzero(self.latent[:, :, v] & owners[self.problem.pools.owner][:, None])
         group = self.problem.pools.owner[pool] * families + family
         by_group = np.argsort(group, kind="stable")
         most, share = limit.latent_limit[:, :, v].ravel(), np.tile(limit.share, len(self.problem.owners))
-        return Asked(owed[:, v], spare, owed[:, v + 1 :], coming, sure, most, share, group[by_group], pool[by_group])
+        return Asked(owed[:, v], spare, owed[:, v + 1 :] - coming, most, share, group[by_group], pool[by_group])
 
 
 class _Reach:
@@ -320,8 +267,8 @@ class _Reach:
         )  # fmt: skip
         return best
 
-    def nearest(self, z: Ints, c: Ints, v: int, most: int, *, outside: bool) -> Ways:
-        """The ``most`` cheapest arcs of cells, to OUTSIDE pools or to others."""
+    def nearest(self, z: Ints, c: Ints, v: int, most: int, wanted: Bools) -> Ways:
+        """The ``most`` cheapest arcs of cells to the ``wanted`` pools (P,)."""
         problem, reach = self.problem, self.problem.reach
         pool = np.full((len(z), most + 1), len(problem.pools.labels), np.int32)
         waits = self.wait[z, c] * problem.weight[v] + problem.demand.survival[c] * self.value[z, c, v + 1]
@@ -329,7 +276,7 @@ class _Reach:
         priced = cost.copy()
         _nearest(
             z, c, v, problem.demand.origin_owner, self.worth, self.unit, self.price, self.own, self.bonus, self.share, self.group,
-            self.quota, (problem.pools.role == OUTSIDE) == outside, reach.start, reach.pool, self.journey, pool, cost, priced,
+            self.quota, wanted, reach.start, reach.pool, self.journey, pool, cost, priced,
         )  # fmt: skip
         return Ways(pool, cost, priced.min(axis=1))
 

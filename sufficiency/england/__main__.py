@@ -39,6 +39,9 @@ from sufficiency.plan import Plan
 from sufficiency.request import PlanRequest
 from sufficiency.workflow import Clock, plan_of_worlds
 
+WORKER_MEMORY = "4GB"
+"""Beyond which a worker is ended; a block of flows takes about one."""
+
 
 def main() -> None:
     """Straight through; progress goes to the error stream."""
@@ -107,7 +110,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--level", choices=("msoa", "lsoa"), default="msoa")
     parser.add_argument("--gap", type=float, default=0.0025, help="stop within this share of the least cost")
     parser.add_argument("--time-limit", type=float, default=1800.0, help="seconds for the plan; the other worlds take parts of it")
-    parser.add_argument("--workers", type=int, default=0, help="processes that solve parts side by side; 0 = this one only")
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes that solve parts side by side; 0 or 1 = this one only"
+    )
     parser.add_argument("--scheduler", help="address of a Dask scheduler whose workers solve parts, e.g. tcp://host:8786")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     return parser.parse_args()
@@ -116,10 +121,10 @@ def _arguments() -> argparse.Namespace:
 @contextmanager
 def _machines(chosen: argparse.Namespace) -> Iterator[Run]:
     """This process, or workers when some are asked for."""
-    if not chosen.workers and not chosen.scheduler:
+    if chosen.workers < 2 and not chosen.scheduler:
         yield run_here
         return
-    with machines(workers=chosen.workers, scheduler=chosen.scheduler) as run:
+    with machines(workers=chosen.workers, memory=WORKER_MEMORY, scheduler=chosen.scheduler) as run:
         yield run
 
 
