@@ -104,7 +104,7 @@ class _Zones:
 
     @cached_property
     def rough(self) -> Zoned:
-        """The zones on which prices are found, and flows that guide others."""
+        """The zones on which prices begin."""
         problem = self.search.problem
         size = _zone_size(problem, ROUGH_ARCS)
         return self.coarse if size == _zone_size(problem, PLAN_ARCS) else zoned(problem, size)
