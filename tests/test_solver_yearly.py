@@ -10,7 +10,7 @@ from solver_cases import MEDIUM, random_problem, with_floor_of, without_floor
 
 from solver.backends import network
 from solver.backends.protocol import Limits
-from solver.decomposition import period, yearly
+from solver.decomposition import neighbourhoods, period, yearly
 from solver.decomposition.ascent import ascend
 from solver.decomposition.blocks import make_blocks
 from solver.decomposition.master import no_decisions
@@ -149,15 +149,31 @@ def test_who_can_be_outside_later_only_if_they_begin_now() -> None:
     needed[owner, family, 1] = 2.0
     places = np.zeros((len(problem.pools.labels), periods))
     stand = yearly._Stand(places, places, needed, np.zeros(entrants.shape[:2]))
-    shape = yearly._Shape(problem, no_prices(problem))
+    years = yearly._Years(problem, no_prices(problem))
     room = yearly._room(problem, stand, np.zeros((2, periods, *places.shape)), 0)
-    one = shape.period(0, stand, np.ones(len(problem.owners), np.bool_), room)
+    one = years.period(0, stand, np.ones(len(problem.owners), np.bool_), room)
     assert one.cells.amount.tolist() == [5.0]
     ahead = [one._ahead(np.array([waiting]))[owner * families + family] for waiting in (0.0, 1.0, 2.0)]
     assert ahead == pytest.approx([2.0, 1.0, 0.0])
-    others = shape.period(0, stand, np.arange(len(problem.owners)) != owner, room)
+    others = years.period(0, stand, np.arange(len(problem.owners)) != owner, room)
     assert not len(others.cells.amount)
     assert not others._ahead(np.zeros(0)).any()
+
+
+def test_cells_look_only_at_pools_with_room() -> None:
+    problem = random_problem(1, MEDIUM)
+    periods, pools = len(problem.periods), len(problem.pools.labels)
+    years, everybody = yearly._Years(problem, no_prices(problem)), np.ones(len(problem.owners), np.bool_)
+    stand = yearly._Stand(*np.zeros((2, pools, periods)), problem.displacement.floor, np.zeros(problem.demand.entrants.shape[:2]))
+    reached = set()
+    for pool in range(pools):
+        room = np.zeros((len(yearly.levels(problem)), pools))
+        room[:, pool] = 1.0
+        one = years.period(0, stand, everybody, period.Room(room, room))
+        seen = set(np.concatenate([one.outside.pool.ravel(), one.others.pool.ravel()]).tolist())
+        assert seen <= {pool, pools}
+        reached |= seen - {pools}
+    assert len(reached) > 1
 
 
 def guided(problem: Problem, decisions: Decisions, known: Flows | None = None) -> tuple[Guide, Flows]:
@@ -183,7 +199,7 @@ def test_blocks_share_the_room_of_pools(seed: int) -> None:
         np.add.at(taken, (owner, guide.flows.pool[here]), guide.flows.amount[here] * problem.demand.use[cls, v, v])
         places = np.tile(factor * taken.sum(axis=0), (len(yearly.levels(problem)), 1)) + np.maximum(0.0, factor - 1.0)
         room = period.Room(places, places + 2.0)
-        parts = list(yearly._shares(yearly._Shape(problem, no_prices(problem)), room, guide, None, v, np.zeros(0)))
+        parts = list(yearly._shares(yearly._Years(problem, no_prices(problem)), room, guide, None, v, np.zeros(0)))
         assert [np.nonzero(owners)[0].tolist() for owners, _ in parts] == [[n] for n in range(len(problem.owners))]
         shares = [share for _, share in parts]
         np.testing.assert_allclose(sum(room.now for room in shares), places)
@@ -216,19 +232,23 @@ def test_blocks_have_the_room_outside_that_displacement_asks_them_for() -> None:
     for seed in SEEDS:
         problem, known = full_outside(seed)
         rough, _ = by_year(without_floor(problem), cheapest_first(problem))
-        shape, owners = yearly._Shape(problem, no_prices(problem)), np.arange(len(problem.owners))
+        years, owners = yearly._Years(problem, no_prices(problem)), np.arange(len(problem.owners))
         outside = problem.pools.role == OUTSIDE
         here = (known.entry == 0) & np.append(outside, False)[known.pool]
-        whole = np.bincount(shape.group[known.origin, known.cls][here], known.amount[here], shape.entrants.shape[0])
+        whole = np.bincount(years.group[known.origin, known.cls][here], known.amount[here], years.entrants.shape[0])
         places = np.tile(np.bincount(known.pool[here], known.amount[here], len(outside)), (len(yearly.levels(problem)), 1))
         guide = Guide(problem, rough, owners)
         for part in (1.0, 0.25):
-            shares = yearly._shares(shape, period.Room(places, places), guide, known, 0, part * whole)
+            shares = yearly._shares(years, period.Room(places, places), guide, known, 0, part * whole)
             for number, (_, room) in enumerate(shares):
                 mine = here & (problem.demand.origin_owner[known.origin] == number)
                 due = part * np.bincount(known.pool[mine], known.amount[mine], len(outside))
                 assert (room.now[0, outside] >= due[outside] - 1e-9).all()
                 given += due.sum()
+        # what nobody is asked for is shared as if nothing was known
+        pair = [list(yearly._shares(years, period.Room(places, places), guide, *of)) for of in ((known, 0, 0 * whole), (None, 0, whole))]
+        for (_, one), (_, other) in zip(*pair, strict=True):
+            np.testing.assert_allclose(one.now, other.now)
     assert given > 0
 
 
@@ -251,6 +271,21 @@ def test_who_is_missing_outside_is_brought_back(monkeypatch: pytest.MonkeyPatch)
         optimum = solve(problem, SolveOptions(gap=1e-6, seconds=60, threads=1), fixed=decisions, known_flows=[known]).upper / 1e6
         assert ground.upper(whole) >= optimum * (1 - 1e-6)
     assert mends
+
+
+def test_those_who_compete_for_a_place_mend_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without anybody else being filled anew."""
+    monkeypatch.setattr(period, "ENOUGH", np.inf)
+    monkeypatch.setattr(neighbourhoods, "MENDING", ())
+    before = after = 0
+    for seed in SEEDS:
+        problem, known = full_outside(seed)
+        ground = Ground(problem)
+        _, plan = by_year(problem, cheapest_first(problem), known)
+        assert plan is not None
+        whole = mended(ground, plan, no_prices(problem), Pace(lambda: 60.0, 1, 1, run_here, lambda _: None))
+        before, after = before + len(ground.short(plan)), after + len(ground.short(whole))
+    assert before > after == 0
 
 
 def test_latent_users_of_new_places_count_before_others_are_kept_outside(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -309,8 +344,9 @@ def test_a_network_in_parts_has_the_same_cheapest_flow(monkeypatch: pytest.Monke
 
 
 def test_a_network_that_cannot_take_its_supply_says_so() -> None:
-    failing = network.Network()
     one = np.ones(1, np.int64)
-    arcs = failing.add(0 * one, one, 3 * one, one)
-    with pytest.raises(RuntimeError, match="no flow"):
-        failing.cheapest(5 * one, 1, arcs)
+    for capacity in (3, 0):
+        failing = network.Network()
+        arcs = failing.add(0 * one, one, capacity * one, one)
+        with pytest.raises(RuntimeError, match="no flow"):
+            failing.cheapest(5 * one, 1, arcs)

@@ -5,7 +5,7 @@
               then prices for whole packages of options (see ``packages``)
     plan      the options that prices and packages favour, valued on the finer zones: prices with them held, then flows
               year by year (see ``yearly``); then better part by part, in packages and freely (see ``neighbourhoods``)
-    flows     those of the plan's options year by year on all arcs
+    flows     those of the plan's options year by year on all arcs; very many in blocks of owners, guided by samples of the problem
 
 Zones reach what any of their origins does: prices that have not seen an arc prove nothing where it is the cheapest. So a
 plan on zones is a promise, and its cost is what its flows on all arcs come to. Bound and plan are of the same problem.
@@ -116,18 +116,17 @@ class _Zones:
         """
         times = max(1.0, _cells(problem) / BLOCK_CELLS)
         depth = int(np.ceil(np.log(times) / np.log(SAMPLING)))
-        guide, near = None, nearness(problem)
         known = self.known if problem is self.ground.problem else self.known_flows
+        near, coarser = nearness(problem), None
         for level in range(depth, -1, -1):
             random = np.random.default_rng((self.search.budget.seed, level))
             part = sampled(problem, times ** (level / depth), random) if level else problem
-            if guide is not None:
-                # not cut where the smaller sample was
-                guide = replace(guide, block=_blocks(part, near, random))
+            # not cut where the smaller sample was
+            guide = None if coarser is None else Guide(*coarser, _blocks(part, near, random))
             flows = flows_by_year(part, decisions, prices, *known[:1], guide=guide, run=self.run, stop=self.search.budget.interrupted)
             if flows is None:
                 return None
-            guide = Guide(part, flows, np.zeros(len(problem.owners), np.int64))
+            coarser = part, flows
         return flows
 
     def by_year(self, decisions: Decisions, prices: Prices) -> Standing | None:

@@ -4,8 +4,8 @@ Users stay for less and less, and places are rarely taken away, so that the peri
 room is short; what its places are worth later is in the arcs' costs, as prices. So the flows of a region take
 seconds for a period, within a few tenths of a percent of what prices prove.
 
-Time grows faster than size: the flows of very many cells are found for blocks of neighbouring owners apart, side by side. How blocks
-share the room of a pool is taken from flows of a coarser problem.
+Time grows faster than size: the flows of very many cells are found for blocks of neighbouring owners apart, side by side. Blocks share
+OUTSIDE pools by what displacement asks of each, and all other room as in flows of a coarser problem.
 """
 
 from __future__ import annotations
@@ -51,17 +51,17 @@ def flows_by_year(
     places = problem.pools.capacity + opened_places(problem, decisions)
     stand = _Stand(places, places + _overflow(problem, decisions), floor, np.zeros(problem.demand.entrants.shape[:2]))
     later = np.zeros((len(levels(problem)), periods, *places.shape)) if known is None else _outside_use(problem, known)
-    shape = _Shape(problem, prices)
+    years = _Years(problem, prices)
     found = list[Flows]()
     for v in range(periods):
         if stop():
             return None
         room = _room(problem, stand, later, v)
         needed = stand.needed[:, :, v].ravel()
-        parts = [(np.ones(len(problem.owners), np.bool_), room)] if guide is None else _shares(shape, room, guide, known, v, needed)
-        flows = _joined(run([shape.period(v, stand, owners, own) for owners, own in parts]))
+        parts = [(np.ones(len(problem.owners), np.bool_), room)] if guide is None else _shares(years, room, guide, known, v, needed)
+        flows = _joined(run([years.period(v, stand, owners, own) for owners, own in parts]))
         found.append(flows)
-        stand = stand.after(problem, shape.reach.share, flows)
+        stand = stand.after(problem, years.reach.share, flows)
     return _joined(found)
 
 
@@ -80,15 +80,15 @@ class Guide:
     """(L,) of each owner."""
 
 
-def _shares(shape: _Shape, room: Room, guide: Guide, known: Flows | None, v: int, needed: Floats) -> Iterator[tuple[Bools, Room]]:
+def _shares(years: _Years, room: Room, guide: Guide, known: Flows | None, v: int, needed: Floats) -> Iterator[tuple[Bools, Room]]:
     """Each block's owners (L,) and its share of the room of a period.
 
     Of OUTSIDE pools each has what it uses in ``known`` flows, as far as displacement asks for it (``needed``, by group); the rest is
     shared as in the guide's flows, and what nobody uses there is the owner's.
     """
-    problem = shape.problem
-    use = _use(shape, guide, guide.problem, guide.flows, v)
-    due = np.zeros_like(use) if known is None else _use(shape, guide, problem, _asked_for(shape, known, v, needed), v)
+    problem = years.problem
+    use = _use(years, guide, guide.problem, guide.flows, v)
+    due = np.zeros_like(use) if known is None else _use(years, guide, problem, _asked_for(years, known, v, needed), v)
     total, all_due, owner = use.sum(axis=0), due.sum(axis=0), problem.pools.owner
     for number, own in enumerate(use):
         home = np.where(owner >= 0, guide.block[owner] == number, 1.0 / len(use))
@@ -98,24 +98,24 @@ def _shares(shape: _Shape, room: Room, guide: Guide, known: Flows | None, v: int
         yield guide.block == number, Room(now, full)
 
 
-def _asked_for(shape: _Shape, known: Flows, v: int, needed: Floats) -> Flows:
+def _asked_for(years: _Years, known: Flows, v: int, needed: Floats) -> Flows:
     """A period's known flows to OUTSIDE pools, as far as each group (G,) still needs them."""
-    here = (known.entry == v) & np.append(shape.problem.pools.role == OUTSIDE, False)[known.pool]
+    here = (known.entry == v) & np.append(years.problem.pools.role == OUTSIDE, False)[known.pool]
     there = Flows(*(column[here] for column in vars(known).values()))
-    group = shape.group[there.origin, there.cls]
+    group = years.group[there.origin, there.cls]
     whole = np.bincount(group, there.amount, len(needed))
     part = np.clip(needed / np.where(whole > 0, whole, 1.0), 0.0, 1.0)
     return replace(there, amount=there.amount * part[group])
 
 
-def _use(shape: _Shape, guide: Guide, of: Problem, flows: Flows, v: int) -> Floats:
+def _use(years: _Years, guide: Guide, of: Problem, flows: Flows, v: int) -> Floats:
     """(B, K, P) places that a period's entrants of each block take in flows ``of`` a problem, those of a level or above."""
-    pools, block = len(shape.problem.pools.labels), guide.block
+    pools, block = len(years.problem.pools.labels), guide.block
     here = (flows.entry == v) & (flows.pool < pools)
     origin, cls, _, pool, amount = (column[here] for column in vars(flows).values())
-    size = (int(block.max()) + 1, len(levels(shape.problem)), pools)
-    key = np.ravel_multi_index((block[of.demand.origin_owner[origin]], shape.level[cls], pool), size)
-    use = np.bincount(key, amount * shape.problem.demand.use[cls, v, v], int(np.prod(size))).reshape(size)
+    size = (int(block.max()) + 1, len(levels(years.problem)), pools)
+    key = np.ravel_multi_index((block[of.demand.origin_owner[origin]], years.level[cls], pool), size)
+    use = np.bincount(key, amount * years.problem.demand.use[cls, v, v], int(np.prod(size))).reshape(size)
     above: Floats = use[:, ::-1].cumsum(axis=1)[:, ::-1]
     return above
 
@@ -174,8 +174,8 @@ def _overflow(problem: Problem, decisions: Decisions) -> Floats:
 def _room(problem: Problem, stand: _Stand, later: Floats, v: int) -> Room:
     """Room in a period, what is kept for ``later`` entrants (see ``_outside_use``) left out.
 
-    Of those who stay as many find room as in known flows, level by level, and as many more as there is room for in every later period,
-    whoever they are: so they take no more in any.
+    Of those who stay as many find room as in known flows, level by level, and as many more (or fewer) as there is room for in every later
+    period, whoever they are: a bound for all later periods at once.
     """
     steps, known = levels(problem), later[:, v, :, v]
     kept = later[:, v + 1 :, :, v:].sum(axis=(0, 1))
@@ -193,8 +193,8 @@ def _room(problem: Problem, stand: _Stand, later: Floats, v: int) -> Room:
     return Room(*rooms)
 
 
-class _Shape:
-    """What all periods of a problem have in common: arcs, groups, and what displacement may count on."""
+class _Years:
+    """What all periods have in common: arcs, groups, and what displacement may count on."""
 
     def __init__(self, problem: Problem, prices: Prices) -> None:
         self.problem = problem

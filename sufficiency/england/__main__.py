@@ -40,7 +40,7 @@ from sufficiency.request import PlanRequest
 from sufficiency.workflow import Clock, plan_of_worlds
 
 WORKER_MEMORY = "4GB"
-"""Beyond which a worker is ended; a block of flows takes about one."""
+"""Beyond which a worker is ended; a year of a block of 28,600 cells takes 0.16."""
 
 
 def main() -> None:
