@@ -125,7 +125,7 @@ def test_questions_are_answered(desk: Desk, plan_id: str) -> None:
     desk.page.get_by_role("button", name="Why not here?", exact=True).click()
     expect(desk.page.locator("#panel-ask")).to_contain_text("Why not Expansion of Pencilshire School?", timeout=WAIT_MS)
     desk.check("9-why-not-here")
-    desk.press("Work out the answers", r"tab=ask.*measure|measure.*tab=ask")
+    desk.press("Work out the answers", r"run=", r"tab=ask.*measure|measure.*tab=ask")
     desk.page.get_by_role("button", name="Why not here?", exact=True).click()
     expect(desk.page.locator("#panel-ask")).to_contain_text("What it would save and cost", timeout=WAIT_MS)
     expect(desk.page.locator("#panel-ask")).to_contain_text("GBP 1m more for a council, partnership or region")
