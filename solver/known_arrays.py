@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.known import NOTHING, Bound, Known
-from solver.pricing import Prices
 from solver.result import Beside, Decisions, Flows, Solution, Termination
-
-Arrays = dict[str, NDArray[Any]]
+from solver.solution_arrays import Arrays, named, part, proof_from
 
 MOST_FLOWS = 2_000_000
 """Flows of a solution beyond which its file would be slower to read than the solution to find."""
@@ -24,14 +22,14 @@ def known_arrays(known: Known) -> Arrays:
         return {}
     arrays: Arrays = {"flows_key": np.array(known.flows_key)}
     for number, prices in enumerate(known.proof):
-        arrays |= _named(f"proof/{number}", vars(prices))
-    arrays |= _named("bound", vars(known.bound))
+        arrays |= named(f"proof/{number}", vars(prices))
+    arrays |= named("bound", vars(known.bound))
     for key, one in known.held.items():
         if len(one.flows.amount) <= MOST_FLOWS:
             cost = {"cost": np.array([one.upper, one.lower]), "price": one.capacity_price}
-            arrays |= _named(f"held/{key}", cost)
-            arrays |= _named(f"held/{key}/flows", {name: _short(array) for name, array in vars(one.flows).items()})
-            arrays |= _named(f"held/{key}/beside", vars(one.beside))
+            arrays |= named(f"held/{key}", cost)
+            arrays |= named(f"held/{key}/flows", {name: _short(array) for name, array in vars(one.flows).items()})
+            arrays |= named(f"held/{key}/beside", vars(one.beside))
     return arrays
 
 
@@ -39,11 +37,10 @@ def known_from(arrays: Mapping[str, NDArray[Any]]) -> Known:
     """The reverse of ``known_arrays``."""
     if not arrays:
         return NOTHING
-    bound = _part(arrays, "bound")
-    proof = [Prices(**_part(arrays, f"proof/{number}")) for number in range(_count(arrays, "proof"))]
+    bound = part(arrays, "bound")
     keys = dict.fromkeys(name.split("/")[1] for name in arrays if name.startswith("held/"))
     return Known(
-        tuple(proof),
+        proof_from(arrays),
         Bound(float(bound["value"]), str(bound["problem"]), tuple(bound["starts"].tolist()), bound["must"], bound["least_modules"]),
         {key: _solution(arrays, f"held/{key}") for key in keys},
         str(arrays["flows_key"]),
@@ -51,8 +48,8 @@ def known_from(arrays: Mapping[str, NDArray[Any]]) -> Known:
 
 
 def _solution(arrays: Mapping[str, NDArray[Any]], where: str) -> Solution:
-    upper, lower = _part(arrays, where)["cost"].tolist()
-    flows: Arrays = {name: _whole(array) for name, array in _part(arrays, f"{where}/flows").items()}
+    upper, lower = part(arrays, where)["cost"].tolist()
+    flows: Arrays = {name: _whole(array) for name, array in part(arrays, f"{where}/flows").items()}
     none = np.zeros(0, np.int64)
     return Solution(
         termination=Termination.GAP_REACHED,
@@ -60,22 +57,9 @@ def _solution(arrays: Mapping[str, NDArray[Any]], where: str) -> Solution:
         lower=lower,
         decisions=Decisions(none, none, none),
         flows=Flows(**flows),
-        beside=Beside(**_part(arrays, f"{where}/beside")),
-        capacity_price=_part(arrays, where)["price"],
+        beside=Beside(**part(arrays, f"{where}/beside")),
+        capacity_price=part(arrays, where)["price"],
     )
-
-
-def _named(where: str, values: Mapping[str, Any]) -> Arrays:
-    return {f"{where}/{name}": np.asarray(value) for name, value in values.items()}
-
-
-def _part(arrays: Mapping[str, NDArray[Any]], where: str) -> Arrays:
-    """The arrays right under a name."""
-    return {name.rsplit("/", 1)[1]: array for name, array in arrays.items() if name.rsplit("/", 1)[0] == where}
-
-
-def _count(arrays: Mapping[str, NDArray[Any]], where: str) -> int:
-    return len({name.split("/")[1] for name in arrays if name.startswith(f"{where}/")})
 
 
 def _short(array: NDArray[Any]) -> NDArray[Any]:

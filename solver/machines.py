@@ -27,7 +27,7 @@ def machines(*, workers: int = 2, memory: str = "2GB", scheduler: str | None = N
         with Client(scheduler) as client:  # type: ignore[no-untyped-call]
             yield _Dask(client)
         return
-    local = {"n_workers": workers, "threads_per_worker": 1, "memory_limit": memory, "processes": True, "dashboard_address": None}
+    local = {"n_workers": workers, "threads_per_worker": 1, "memory_limit": memory, "processes": True, "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(**local) as cluster, Client(cluster) as client:  # type: ignore[no-untyped-call]
         yield _Dask(client)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,11 +13,13 @@ import pytest
 
 from fixtures.tiny import tiny_case
 from solver.decomposition.master import no_decisions
+from solver.result import Solution, Termination
 from solver.rules import cheapest_first, cheapest_per_displaced, largest_need_first
-from solver.solve import SolveOptions
+from solver.solve import SolveOptions, solve
 from sufficiency.case import save_case
 from sufficiency.england.__main__ import main
 from sufficiency.england.figures import by_region, happened_table, national, world_tables
+from sufficiency.england.kept import Kept
 from sufficiency.england.report import report_text
 from sufficiency.england.worlds import Worlds, solve_worlds
 from sufficiency.formulate import formulate
@@ -82,3 +86,55 @@ def test_rules_spend_within_the_funds_and_differ_in_order() -> None:
         spend = decisions.start @ options.fixed_spend + decisions.modules @ options.module_spend
         assert spend.cumsum().max(initial=0.0) <= problem.funds.amount.sum(axis=0).cumsum().max() + 1.0
         assert (decisions.start >= no_decisions(problem).start).all()
+
+
+def test_a_stopped_run_goes_on_with_the_world_it_was_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_case(tiny_case(), tmp_path / "case")
+    monkeypatch.setattr(
+        "sys.argv", ["sufficiency.england", "--data", str(tmp_path), "--out", str(tmp_path), "--time-limit", "20", "--threads", "1"]
+    )
+    asked = []
+
+    def stops_at_the_second(*args: Any, **given: Any) -> Solution:
+        asked.append(given)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return solve(*args, **given)
+
+    monkeypatch.setattr("sufficiency.england.worlds.solve", stops_at_the_second)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert "goes on from there" in capsys.readouterr().err
+    assert [file.name.split("-")[0] for file in (tmp_path / "worlds").iterdir()] == ["counterfactual"]
+    main()
+    assert len(asked) == 2 + 5
+    first = (tmp_path / "england.md").read_text()
+    main()
+    assert len(asked) == 2 + 5
+    assert (tmp_path / "england.md").read_text().split("Found in")[0] == first.split("Found in")[0]
+
+
+def test_kept_solutions_come_back_exactly_and_only_for_the_same_inputs(tmp_path: Path, worlds: Worlds) -> None:
+    kept, said = Kept(tmp_path, {"case": "a"}), list[str]()
+    kept.solution("plan", said.append, lambda: worlds.plan)
+    again = kept.solution("plan", said.append, lambda: worlds.counterfactual)
+    assert len(said) == 1
+    assert (again.termination, again.upper, again.lower, again.log) == (
+        worlds.plan.termination,
+        worlds.plan.upper,
+        worlds.plan.lower,
+        worlds.plan.log,
+    )
+    for name in ("decisions", "flows", "beside"):
+        for column, values in vars(getattr(worlds.plan, name)).items():
+            np.testing.assert_array_equal(getattr(getattr(again, name), column), values)
+    assert len(again.proof) == len(worlds.plan.proof)
+    other = Kept(tmp_path, {"case": "b"}).solution("plan", said.append, lambda: worlds.counterfactual)
+    assert other is worlds.counterfactual
+    assert len(list(tmp_path.iterdir())) == 1
+    stopped = replace(worlds.plan, termination=Termination.INTERRUPTED)
+    kept.solution("pooled", said.append, lambda: stopped)
+    assert len(list(tmp_path.iterdir())) == 1

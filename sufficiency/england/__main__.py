@@ -2,7 +2,7 @@
 
 Writes to OUT: ``case/`` (unless it is there), ``plan/`` (a plan folder as any other, audited), ``england.json``, ``england.md``,
 ``regions.csv``, and for every world its projects, needs and travel as Parquet (``worlds/``), for each region its share of them
-(``regions/``).
+(``regions/``). Solved worlds are kept in ``worlds/``: a run that was stopped goes on from there.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from sufficiency.audit import audit_plan, write_audit
 from sufficiency.build.build_case import build_case
 from sufficiency.case import Case, case_hashes, load_case, save_case
 from sufficiency.england.figures import by_region, happened_table, national, tables_by_world
+from sufficiency.england.kept import Kept
 from sufficiency.england.report import report_text
 from sufficiency.england.worlds import Say, solve_worlds
 from sufficiency.formulate import Formulation, formulate
@@ -43,9 +45,22 @@ WORKER_MEMORY = "4GB"
 """Beyond which a worker is ended; a year of a block of 28,600 cells takes 0.16."""
 
 
+STOPPED = 130
+"""Exit code after Ctrl-C."""
+
+
 def main() -> None:
-    """Straight through; progress goes to the error stream."""
+    """The whole run; Ctrl-C ends it between two files."""
     chosen = _arguments()
+    try:
+        _plan_england(chosen)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"Stopped. Worlds solved so far are in {chosen.out / 'worlds'}: the same command goes on from there.\n")
+        sys.exit(STOPPED)
+
+
+def _plan_england(chosen: argparse.Namespace) -> None:
+    """Straight through; progress goes to the error stream."""
     clock = Clock()
 
     def say(text: str) -> None:
@@ -59,10 +74,13 @@ def main() -> None:
 
     asked = PlanRequest(gap=chosen.gap, time_limit_s=chosen.time_limit, threads=chosen.threads, sensitivity=False)
     formulation = _formulated(chosen, asked, say)
+    inputs = case_hashes(chosen.out / "case")
+    made_with = {"case": inputs, "sufficiency": version("sufficiency"), "gap": asked.gap, "seconds": asked.time_limit_s, "seed": asked.seed}
+    kept = Kept(chosen.out / "worlds", made_with)
     how = SolveOptions(gap=asked.gap, seconds=asked.time_limit_s, threads=asked.threads, report=watch)
     with _machines(chosen) as run:
-        worlds = solve_worlds(formulation, replace(how, run=run), say)
-    plan = plan_of_worlds(worlds.formulation, asked, worlds.three(), clock, inputs=case_hashes(chosen.out / "case"), progress=say)
+        worlds = solve_worlds(formulation, replace(how, run=run), say, kept)
+    plan = plan_of_worlds(worlds.formulation, asked, worlds.three(), clock, inputs=inputs, progress=say)
     say("Tables of the other worlds")
     tables = tables_by_world(worlds, plan)
     regions = by_region(worlds, tables)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from solver.problem import Problem
 from solver.result import Decisions, Solution
 from solver.rules import cheapest_first, cheapest_per_displaced, largest_need_first
 from solver.solve import SolveOptions, solve
+from sufficiency.england.kept import Kept
 from sufficiency.formulate import Formulation, with_floor
 from sufficiency.workflow import SolvedWorlds
 
@@ -55,25 +58,30 @@ class Worlds:
         return {**named, "pooled_by_region": (self.pooled_formulation, self.pooled)}
 
 
-def solve_worlds(formulation: Formulation, how: SolveOptions, say: Say) -> Worlds:
-    """Counterfactual, rules, plan, and the plan when each region's councils pool their budgets. Each starts from what is known."""
+def solve_worlds(formulation: Formulation, how: SolveOptions, say: Say, kept: Kept | None = None) -> Worlds:
+    """Counterfactual, rules, plan, and the plan when each region's councils pool their budgets. Each starts from what is known.
+
+    ``kept``: where solved worlds are found and put.
+    """
+
+    def solved(world: str, problem: Problem, share: float, **known: Any) -> Solution:
+        how_long = replace(how, seconds=share * how.seconds)
+        return kept.solution(world, say, partial(solve, problem, how_long, **known)) if kept else solve(problem, how_long, **known)
+
     say("Counterfactual: committed projects only")
-    shorter = replace(how, seconds=COUNTERFACTUAL_SHARE * how.seconds)
-    counterfactual = solve(formulation.problem, shorter, fixed=no_decisions(formulation.problem))
+    counterfactual = solved("counterfactual", formulation.problem, COUNTERFACTUAL_SHARE, fixed=no_decisions(formulation.problem))
     formulation = with_floor(formulation, counterfactual.flows)
-    problem = formulation.problem
+    problem, flows = formulation.problem, [counterfactual.flows]
     rules = {}
     for name, rule in RULES.items():
         say(f"Rule: {name.replace('_', ' ')}")
-        shorter = replace(how, seconds=RULE_SHARE * how.seconds)
-        rules[name] = solve(problem, shorter, fixed=rule(problem), known_flows=[counterfactual.flows], start=counterfactual)
+        rules[name] = solved(name, problem, RULE_SHARE, fixed=rule(problem), known_flows=flows, start=counterfactual)
     best = min([counterfactual, *rules.values()], key=lambda world: world.upper)
     say("Plan")
-    plan = solve(problem, how, known_flows=[counterfactual.flows], start=replace(best, prices=None))  # its prices are of held projects
+    plan = solved("plan", problem, 1.0, known_flows=flows, start=replace(best, prices=None))  # its prices are of held projects
     say("Plan with budgets pooled within regions")
     pooled_formulation = replace(formulation, problem=pooled_by_region(formulation))
-    shorter = replace(how, seconds=POOLED_SHARE * how.seconds)
-    pooled = solve(pooled_formulation.problem, shorter, known_flows=[counterfactual.flows], start=plan)
+    pooled = solved("pooled_by_region", pooled_formulation.problem, POOLED_SHARE, known_flows=flows, start=plan)
     return Worlds(formulation, pooled_formulation, counterfactual, rules, plan, pooled)
 
 
