@@ -16,6 +16,8 @@ BENCHMARKS = {
     "instances": (["bench.instance_table"], ["SUFFICIENCY_INSTANCES"]),
     "headroom": (["bench.headroom"], []),
     "builds": (["bench.builds"], []),
+    "councils": (["bench.councils"], []),
+    "growth": (["bench.growth"], []),
     "travel growth": (["bench.travel", "growth"], []),
     "travel county": (["bench.travel", "rutland"], ["SUFFICIENCY_DATA"]),
     "travel England": (["bench.travel", "england"], []),
@@ -26,7 +28,7 @@ BENCHMARKS = {
 """Name: (module with its arguments, environment variables it needs)."""
 ONLY_WHEN_ASKED = {"service load"}
 """Those that need a running service."""
-WITH_TABLES = {"instances", "headroom", "builds"}
+WITH_TABLES = {"instances", "headroom", "builds", "councils", "growth"}
 """Those that write tables of their own, too."""
 
 

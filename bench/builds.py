@@ -1,4 +1,4 @@
-"""What it takes to hand the model of one council to HiGHS, MathOpt and PuLP: ``python -m bench.builds --out DIR [--areas 60]``.
+"""What it takes to hand the model of one council to HiGHS, MathOpt, PuLP and linopy: ``python -m bench.builds --out DIR [--areas 60]``.
 
 The model is that of a fictional council with every arc, the same arrays for all. Each library fills its own form in a process of its own:
 CPU seconds, and the memory that it then holds. Writes ``builds.md``.
@@ -14,7 +14,10 @@ import sys
 import time
 from pathlib import Path
 
+import linopy
+import numpy as np
 import pandas as pd
+import xarray as xr
 
 from bench.instance_table import as_markdown
 from bench.machine import machine
@@ -24,10 +27,47 @@ from solver.backends.ortools import OrtoolsBackend
 from solver.backends.pulp import PulpBackend
 from solver.direct import place_entrants
 from solver.formulation import build_core
+from solver.linear_model import ModelArrays
 from solver.pricing import all_arcs
 from sufficiency.formulate import formulate
 
-BUILDERS = {"HiGHS (passModel)": HighsBackend, "MathOpt (filled protos)": OrtoolsBackend, "PuLP": PulpBackend}
+
+class Linopy:
+    """Fills linopy's labelled arrays: rows of about as many entries as one block, shorter ones padded with zeros."""
+
+    def build(self, model: ModelArrays) -> linopy.Model:
+        """The model in linopy's form."""
+        filled = linopy.Model()
+        columns = [pd.RangeIndex(len(model.cost), name="column")]
+        x = filled.add_variables(model.lower, model.upper, coords=columns, name="x", integer=False)
+        whole = [pd.Index(np.nonzero(model.integer)[0], name="whole")]
+        y = filled.add_variables(model.lower[model.integer], model.upper[model.integer], coords=whole, name="y", integer=True)
+        filled.add_constraints(x.sel(column=xr.DataArray(whole[0], dims="whole", coords={"whole": whole[0]})) - y == 0, name="whole")
+        filled.add_objective((x * xr.DataArray(model.cost, coords=columns)).sum())
+        rows, equal = model.matrix.tocsr(), model.row_lower == model.row_upper
+        sides = {
+            "=": (equal, model.row_lower),
+            ">=": (~equal & np.isfinite(model.row_lower), model.row_lower),
+            "<=": (~equal & np.isfinite(model.row_upper), model.row_upper),
+        }
+        width = np.ceil(np.log2(np.maximum(1, np.diff(rows.indptr)))).astype(int)
+        for size in np.unique(width):
+            number = np.nonzero(width == size)[0]
+            term = rows.indptr[number][:, None] + np.arange(2**size)
+            there = term < rows.indptr[number + 1][:, None]
+            term = np.where(there, term, rows.indptr[number][:, None])
+            coords = {"row": number, "term": np.arange(2**size)}
+            column = xr.DataArray(rows.indices[term], coords=coords)
+            weight = xr.DataArray(np.where(there, rows.data[term], 0.0), coords=coords)
+            left = (x.sel(column=column) * weight).sum("term")
+            for sign, (given, limit) in sides.items():
+                if (known := given[number]).any():
+                    right = xr.DataArray(limit[number][known], coords={"row": number[known]})
+                    filled.add_constraints(left.sel(row=number[known]), sign, right, name=f"{sign} {size}")
+        return filled
+
+
+BUILDERS = {"HiGHS (passModel)": HighsBackend, "MathOpt (filled protos)": OrtoolsBackend, "PuLP": PulpBackend, "linopy": Linopy}
 
 
 def main() -> None:

@@ -114,6 +114,19 @@ def _measures(worlds: Sequence[Problem], share: Floats) -> Measures | None:
     )
 
 
+def stacked_flows(problems: Mapping[str, Problem], flows: Mapping[str, Flows]) -> Flows:
+    """Each world's flows as flows of ``stack``."""
+    first, parts = next(iter(problems.values())), [flows[name] for name in problems]
+    origins, pools, count = len(first.demand.origins), len(first.pools.labels), len(problems)
+    return Flows(
+        np.concatenate([part.origin + n * origins for n, part in enumerate(parts)]),
+        np.concatenate([part.cls for part in parts]),
+        np.concatenate([part.entry for part in parts]),
+        np.concatenate([np.where(part.pool == pools, count * pools, part.pool + n * pools) for n, part in enumerate(parts)]),
+        np.concatenate([part.amount for part in parts]),
+    )
+
+
 def unstack(stacked: Problem, problems: Mapping[str, Problem], solution: Solution) -> dict[str, Solution]:
     """The solution as it is in each world, at that world's own cost.
 

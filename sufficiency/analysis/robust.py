@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from solver.decomposition.master import no_decisions
 from solver.known import NOTHING, Known, known_of
 from solver.problem import Problem
-from solver.result import Decisions, Flows, Solution
+from solver.result import Decisions, Solution
 from solver.rules import cheapest_first
 from solver.solve import SolveOptions, solve
-from solver.worlds import stack, unstack
+from solver.worlds import stack, stacked_flows, unstack
 from sufficiency.case import Case
 from sufficiency.earlier import moved
 from sufficiency.formulate import Formulation, formulate, with_floor, without_floor
@@ -195,22 +195,11 @@ class _Search:
     def weighted(self, weight: Floats) -> tuple[Solution, dict[str, Solution]]:
         """Least mean cost at these weights, and the solution in each future."""
         stacked = stack(self.problems, list(weight))
-        solution = solve(stacked, self.how, known_flows=[self._known_flows()], candidates=self.candidates, known=self.known)
+        flows = stacked_flows(self.problems, {name: one.flows for name, one in self.counterfactuals.items()})
+        solution = solve(stacked, self.how, known_flows=[flows], candidates=self.candidates, known=self.known)
         self.candidates.insert(0, solution.decisions)
         self.known = known_of(stacked, solution.lower, solution.proof, [(stacked, solution)])
         return solution, unstack(stacked, self.problems, solution)
-
-    def _known_flows(self) -> Flows:
-        first = next(iter(self.problems.values()))
-        origins, pools, count = len(first.demand.origins), len(first.pools.labels), len(self.problems)
-        flows = [self.counterfactuals[name].flows for name in self.problems]
-        return Flows(
-            np.concatenate([part.origin + n * origins for n, part in enumerate(flows)]),
-            np.concatenate([part.cls for part in flows]),
-            np.concatenate([part.entry for part in flows]),
-            np.concatenate([np.where(part.pool == pools, count * pools, part.pool + n * pools) for n, part in enumerate(flows)]),
-            np.concatenate([part.amount for part in flows]),
-        )
 
 
 def _least_risk(
