@@ -12,6 +12,7 @@ from small_region import QUICK, planned, region
 
 from sufficiency import workflow
 from sufficiency.analysis.robust import Robust, plan_robust
+from sufficiency.clash import clash_problems
 from sufficiency.formulate import formulate
 from sufficiency.plan import Plan, PlanTables
 from sufficiency.request import PlanRequest
@@ -28,14 +29,22 @@ def pinned(wish: str) -> PlanRequest:
     open_ones = CASE.projects[(CASE.projects["decision"] == "open") & CASE.projects["prerequisite"].isna()].set_index("project_id")
     left = open_ones.index.difference(planned(1).plan.projects["project_id"])
     left = left[(open_ones.loc[left, "effect"] == "add") & open_ones.loc[left, "exclusive_group"].isna()]
-    first, most = str(built.index[0]), float(open_ones.loc[built.index[0], "max_places"])
+    first = str(built.index[0])
     rows: dict[str, dict[str, Any]] = {
         "must_not": {"project": first},
         "must": {"project": "P-WAIT" if not len(left) else str(left[0])},
         "not_before": {"project": first, "year": CASE.academic_years[-1]},
-        "at_least": {"project": first, "places": most},
     }
+    if wish == "at_least":
+        larger = built.index[built["places"] < open_ones["max_places"].reindex(built.index)]
+        wanted = [{"wish": wish, "project": str(name), "places": float(open_ones.loc[name, "max_places"])} for name in larger]
+        return next(asked for pin in wanted if payable(asked := replace(QUICK, pins=(pin,))))
     return replace(QUICK, pins=({"wish": wish, **rows[wish]},))
+
+
+def payable(request: PlanRequest) -> bool:
+    """Whether there is money for what is asked for."""
+    return not clash_problems(formulate(request.applied_to(CASE), request.scenario))
 
 
 @cache

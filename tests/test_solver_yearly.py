@@ -20,7 +20,7 @@ from solver.decomposition.standing import Ground, Standing
 from solver.decomposition.tasks import run_here
 from solver.decomposition.yearly import Guide, flows_by_year
 from solver.pricing import no_prices
-from solver.problem import OUTSIDE, Problem
+from solver.problem import OUTSIDE, Bools, Problem
 from solver.result import Decisions, Flows
 from solver.rules import cheapest_first
 from solver.solve import SolveOptions, solve
@@ -286,6 +286,38 @@ def test_those_who_compete_for_a_place_mend_what_is_missing(monkeypatch: pytest.
         whole = mended(ground, plan, no_prices(problem), Pace(lambda: 60.0, 1, 1, run_here, lambda _: None))
         before, after = before + len(ground.short(plan)), after + len(ground.short(whole))
     assert before > after == 0
+
+
+def test_who_can_spare_a_place_is_asked_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few cells, of the short families and of those with more than displacement asks for; what they can't mend others may."""
+    monkeypatch.setattr(period, "ENOUGH", np.inf)
+    monkeypatch.setattr(neighbourhoods, "MENDING", ())
+    competing, asked = neighbourhoods._competing, list[tuple[bool, int, int]]()
+
+    def watched(ground: Ground, plan: Standing, owner: int, families: Bools, *, sparing: bool) -> Bools:
+        cells = competing(ground, plan, owner, families, sparing=sparing)
+        spare = neighbourhoods._sparing(ground, plan)
+        assert not spare[owner][families].any()
+        demand = ground.problem.demand
+        z, c = np.nonzero(cells)
+        alone = np.logical_and((demand.origin_owner == owner)[:, None], families[demand.class_family])
+        if sparing:
+            assert (alone[z, c] | spare[demand.origin_owner[z], demand.class_family[c]]).all()
+        asked.append((sparing, int(cells.sum()), int(competing(ground, plan, owner, families, sparing=False).sum())))
+        return cells if sparing else alone
+
+    monkeypatch.setattr(neighbourhoods, "_competing", watched)
+    before = after = 0
+    for seed in SEEDS:
+        problem, known = full_outside(seed)
+        ground = Ground(problem)
+        _, plan = by_year(problem, cheapest_first(problem), known)
+        assert plan is not None
+        whole = mended(ground, plan, no_prices(problem), Pace(lambda: 60.0, 1, 1, run_here, lambda _: None))
+        before, after = before + len(ground.short(plan)), after + len(ground.short(whole))
+    assert after < before
+    assert asked[0][0]
+    assert sum(few for sparing, few, _ in asked if sparing) < sum(every for sparing, _, every in asked if sparing)
 
 
 def test_latent_users_of_new_places_count_before_others_are_kept_outside(monkeypatch: pytest.MonkeyPatch) -> None:

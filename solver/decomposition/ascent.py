@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from solver.families.money import purses
-from solver.families.places import latent_places, option_pools, source_starts, use_terms
+from solver.decomposition.choosers import HeldOptions, OptionChooser, least_used
+from solver.families.places import opened_places
 from solver.pricing import Blocks, Prices, Response, no_prices, respond
-from solver.problem import NEW, Bools, Floats, Ints, Problem
+from solver.problem import Floats, Problem
 from solver.result import Decisions
 
 TYPICAL_COST = 30_000.0
@@ -33,6 +32,10 @@ class Ascent:
 
     prices: Prices
     responses: tuple[Response, ...]
+    value: float
+    """What the relaxation proves at these prices, in the problem's currency."""
+    beside: dict[str, Floats]
+    """Prices of what only the ascent prices, from which a next climb goes on: latent limits (L, H, T), cumulated budgets."""
 
 
 class Chooser(Protocol):
@@ -48,26 +51,29 @@ def ascend(
     *,
     steps: int,
     fixed: Decisions | None = None,
-    begin: Prices | None = None,
+    begin: Prices | Ascent | None = None,
     first_step: float,
     chooser: Chooser | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Ascent:
     """Climb ``steps`` times with Adam's step rule (Kingma and Ba 2015), the step falling to zero.
 
-    ``fixed`` holds the options; ``chooser`` decides them instead of each alone; ``begin`` starts from known prices. Deterministic.
+    ``fixed`` holds the options; ``chooser`` decides them instead of each alone; ``begin`` starts from known prices,
+    or where an earlier climb ended, of zones perhaps. Deterministic.
     """
     opened = np.zeros_like(problem.pools.capacity) if fixed is None else opened_places(problem, fixed)
     capacity = problem.pools.capacity + opened
-    deciding = chooser or (_OptionChooser(problem) if fixed is None else _HeldOptions(problem, fixed, opened))
-    price = vars(no_prices(problem) if begin is None else in_range(problem, begin)) | {
+    deciding = chooser or (OptionChooser(problem) if fixed is None else HeldOptions(problem, fixed, opened))
+    before, beside = (begin.prices, begin.beside) if isinstance(begin, Ascent) else (begin, {})
+    price = vars(no_prices(problem) if before is None else in_range(problem, before)) | {
         "latent": np.zeros_like(problem.displacement.latent_limit),
-        "budget": np.zeros_like(deciding.purse.cumulated) if isinstance(deciding, _OptionChooser) else np.zeros(0),
+        "budget": np.zeros_like(deciding.purse.cumulated) if isinstance(deciding, OptionChooser) else np.zeros(0),
     }
+    price |= {name: known for name, known in beside.items() if known.shape == price[name].shape}
     lowest, highest, scale = _price_range(problem)
     mean = {name: np.zeros_like(array) for name, array in price.items()}
     square = {name: np.zeros_like(array) for name, array in price.items()}
-    best, best_prices, kept = -np.inf, _prices(price), []
+    best, best_price, kept = -np.inf, price, []
     limit, overflow_cost = problem.pools.overflow_limit, problem.pools.overflow_cost * problem.pool_weight[:, None] * problem.weight
     for step in range(1, steps + 1):
         prices = _prices(price)
@@ -96,7 +102,7 @@ def ascend(
             value -= float(prices.measure @ problem.measures.limit)
         value += deciding.choose(price, slope)
         if value > best:
-            best, best_prices = value, prices
+            best, best_price = value, dict(price)
         if steps - step < KEEP * KEEP_EVERY and (steps - step) % KEEP_EVERY == 0:
             kept.append(response)
         if stop():
@@ -107,8 +113,9 @@ def ascend(
             square[name] = 0.98 * square[name] + 0.02 * slope[name] ** 2
             move = mean[name] / (1 - 0.9**step) / (np.sqrt(square[name] / (1 - 0.98**step)) + 1e-9)
             price[name] = np.clip(price[name] + size * scale[name] * move, lowest[name], highest[name])
-    kept.append(respond(problem, blocks, best_prices))
-    return Ascent(best_prices, tuple(kept))
+    prices = _prices(best_price)
+    kept.append(respond(problem, blocks, prices))
+    return Ascent(prices, tuple(kept), float(best), {name: best_price[name] for name in ("latent", "budget")})
 
 
 def in_range(problem: Problem, prices: Prices) -> Prices:
@@ -132,23 +139,13 @@ def _price_range(problem: Problem) -> tuple[dict[str, Floats], dict[str, Floats]
     highest = {name: np.full(1, np.inf) for name in scale}
     if problem.viability is not None:
         breach = problem.viability.breach_cost * problem.pool_weight[:, None] * problem.weight
-        lowest["capacity"] = np.where(_least_used(problem), -breach, 0.0)
+        lowest["capacity"] = np.where(least_used(problem), -breach, 0.0)
     if problem.quotas is not None:
         highest["quota"] = problem.quotas.breach_cost * problem.owner_weight[:, None, None] * problem.weight
     if problem.measures is not None:
         highest["measure"] = problem.measures.breach_cost
         scale["measure"] = 0.1 * problem.measures.breach_cost
     return lowest, highest, scale
-
-
-def _least_used(problem: Problem) -> Bools:
-    """(P, 1) pools whose options ask for a least use."""
-    result = np.zeros((len(problem.pools.labels), 1), bool)
-    if problem.viability is not None:
-        asked = (problem.viability.least > 0) | (problem.viability.share > 0)
-        for pool, k in option_pools(problem):
-            result[pool[asked[problem.options.start_option[k]]]] = True
-    return result
 
 
 def quota_use(problem: Problem, blocks: Blocks, response: Response) -> Floats:
@@ -161,156 +158,3 @@ def quota_use(problem: Problem, blocks: Blocks, response: Response) -> Floats:
     counted = group >= 0
     np.add.at(used, (blocks.owner[block[counted]], group[counted], period[counted]), response.amount[counted])
     return used
-
-
-def opened_places(problem: Problem, decisions: Decisions) -> Floats:
-    """(P, T) places that these decisions add to (or take from) each pool."""
-    options, periods = problem.options, len(problem.periods)
-    added = np.zeros_like(problem.pools.capacity)
-    opened = (options.module[options.start_option] * decisions.modules)[:, None] * options.open_share(periods)
-    taken = decisions.start[:, None] * options.taken(periods)
-    for pool, k in option_pools(problem):
-        np.add.at(added, pool, opened[k])
-    for pool, k in source_starts(problem):
-        np.add.at(added, pool, -taken[k])
-    return added
-
-
-class _Latent:
-    """What latent users are worth in new pools at given prices."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        where = latent_places(problem)
-        self.pool = np.nonzero(where.any(axis=(1, 2)))[0]
-        self.allowed = where[self.pool]
-        self.owner = problem.pools.owner[self.pool]
-        self.cost = problem.displacement.latent_cost * problem.pool_weight[self.pool, None, None] * problem.weight
-
-    def gain(self, price: dict[str, Floats]) -> tuple[Floats, Ints]:
-        """(P, T) worth of a latent user of the best family, and which family."""
-        shape = self.problem.pools.capacity.shape
-        gain, family = np.full(shape, -np.inf), np.zeros(shape, np.int64)
-        if len(self.pool):
-            worth = (self.problem.displacement.share[None, :, None] * price["displacement"] - price["latent"])[self.owner] - self.cost
-            worth = np.where(self.allowed, worth, -np.inf)
-            best = worth.argmax(axis=1)
-            family[self.pool] = best
-            gain[self.pool] = np.take_along_axis(worth, best[:, None, :], axis=1)[:, 0, :]
-        return gain, family
-
-    def add(self, slope: dict[str, Floats], pool: Ints, family: Ints, period: Ints, amount: Floats) -> None:
-        """Slopes of latent users: they count towards displacement and towards their limit."""
-        owner = self.problem.pools.owner[pool]
-        np.add.at(slope["displacement"], (owner, family, period), -self.problem.displacement.share[family] * amount)
-        np.add.at(slope["latent"], (owner, family, period), amount)
-
-
-class _HeldOptions:
-    """Options as they are: latent users take their places, places not needed stay idle."""
-
-    def __init__(self, problem: Problem, decisions: Decisions, opened: Floats) -> None:
-        self.problem = problem
-        self.latent = _Latent(problem)
-        new = (problem.pools.role == NEW)[:, None]
-        self.room = np.where(new, np.maximum(0.0, opened), 0.0)
-        self.idle = np.maximum(0.0, _may_idle(problem, decisions))
-
-    def choose(self, price: dict[str, Floats], slope: dict[str, Floats]) -> float:
-        """Adds their part of the slopes; returns their value."""
-        limit = self.problem.displacement.latent_limit
-        gain, family = self.latent.gain(price)
-        pool, t = np.nonzero((self.room > 0) & (gain > price["capacity"]))
-        profit, amount = (gain - price["capacity"])[pool, t], self.room[pool, t]
-        np.add.at(slope["capacity"], (pool, t), amount)
-        self.latent.add(slope, pool, family[pool, t], t, amount)
-        slope["latent"] -= limit
-        idle = np.where(price["capacity"] < 0, self.idle, 0.0)
-        slope["capacity"] += idle
-        return float(-(profit * amount).sum() - (price["latent"] * limit).sum() + (price["capacity"] * idle).sum())
-
-
-def _may_idle(problem: Problem, decisions: Decisions) -> Floats:
-    """(P, T) open places that may stay idle under a least use; may be negative."""
-    result = np.zeros_like(problem.pools.capacity)
-    if problem.viability is not None:
-        opened, share, least = use_terms(problem)
-        by_share = np.zeros_like(result)
-        for pool, k in option_pools(problem):
-            np.add.at(result, pool, opened[k] * decisions.modules[k, None] - least[k] * decisions.start[k, None])
-            np.add.at(by_share, pool, (opened - share)[k] * decisions.modules[k, None])
-        result = np.minimum(result, by_share)
-        result = np.where(_least_used(problem), result, 0.0)
-    return result
-
-
-class _OptionChooser:
-    """Each option's best start and size at given prices, budgets cumulated and priced."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        options, periods = problem.options, len(problem.periods)
-        self.purse = purses(problem)
-        self.latent = _Latent(problem)
-        self.taken = options.taken(periods)
-        self.opened, self.share, least = use_terms(problem)
-        # of both demands on use the larger one holds
-        self.least = np.maximum(0.0, least - self.share * options.max_modules[options.start_option][:, None])
-        self.committed = options.committed_start[options.start_option] >= 0
-        self.chosen = self.committed & (options.committed_start[options.start_option] == np.arange(len(options.start_option)))
-        # options that exclude each other decide together
-        alone = options.exclusive < 0
-        self.party = np.where(alone, np.arange(len(alone)) + options.exclusive.max(initial=-1) + 1, options.exclusive)
-
-    def choose(self, price: dict[str, Floats], slope: dict[str, Floats]) -> float:
-        """Adds the options' part of the slopes; returns their value."""
-        problem, options = self.problem, self.problem.options
-        j = options.start_option
-        owed = np.cumsum(price["budget"][self.purse.of_owner][:, ::-1], axis=1)[:, ::-1]  # a pound spent in f counts from f on
-        owed_start = owed[options.owner[j]]
-        gain, family = self.latent.gain(price)
-        per_module = -options.module_cost - (owed_start * options.module_spend).sum(axis=1)
-        fixed = options.fixed_cost + (owed_start * options.fixed_spend).sum(axis=1)
-        for pool, k in option_pools(problem):
-            worth = np.maximum(price["capacity"], gain)[pool]
-            short = np.minimum(0.0, price["capacity"][pool])  # below nothing: users are wanted for the least use
-            per_module[k] += (self.opened[k] * np.maximum(worth, 0.0)).sum(axis=1)
-            per_module[k] += (self.share[k] * short).sum(axis=1)
-            fixed[k] -= (self.least[k] * short).sum(axis=1)
-        for pool, k in source_starts(problem):
-            fixed[k] += (price["capacity"][pool] * self.taken[k]).sum(axis=1)
-        modules = np.where(
-            self.committed, options.committed_modules[j], np.where(per_module > 0, options.max_modules[j], options.min_modules[j])
-        )
-        profit = np.where(self.committed, np.where(self.chosen, np.inf, -np.inf), per_module * modules - fixed)
-        picked = self._best_of_party(profit)
-        size = np.zeros(len(j))
-        size[picked] = modules[picked]
-        built = np.zeros(len(j))
-        built[picked] = 1.0
-        for pool, k in option_pools(problem):
-            places = self.opened[k] * size[k, None]
-            is_latent = (gain > price["capacity"])[pool]
-            spare = np.maximum(0.0, places - self.share[k] * size[k, None] - self.least[k] * built[k, None])
-            idle = np.where(price["capacity"][pool] < 0, spare, 0.0)
-            np.add.at(slope["capacity"], pool, idle - np.where(is_latent, 0.0, places))
-            row, t = np.nonzero(is_latent & (places > 0))
-            self.latent.add(slope, pool[row], family[pool[row], t], t, places[row, t])
-        for pool, k in source_starts(problem):
-            np.add.at(slope["capacity"], pool, self.taken[k] * built[k, None])
-        spend = options.fixed_spend[picked] + modules[picked, None] * options.module_spend[picked]
-        spent = np.zeros_like(price["budget"])
-        np.add.at(spent, self.purse.of_owner[options.owner[j[picked]]], spend)
-        slope["budget"] += (np.cumsum(spent, axis=1) - self.purse.cumulated) / max(1.0, self.purse.cumulated.mean())
-        slope["latent"] -= problem.displacement.latent_limit
-        value = -float((per_module[picked] * modules[picked] - fixed[picked]).sum())
-        value -= float((price["budget"] * self.purse.cumulated).sum())
-        return value - float((price["latent"] * problem.displacement.latent_limit).sum())
-
-    def _best_of_party(self, profit: Floats) -> Ints:
-        party = self.party[self.problem.options.start_option]
-        order = np.lexsort((-profit, party))
-        first = np.ones(len(order), bool)
-        first[1:] = party[order][1:] != party[order][:-1]
-        best: NDArray[np.int64] = order[first]
-        return best[profit[best] > 0]

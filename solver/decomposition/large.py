@@ -21,7 +21,7 @@ from functools import cached_property
 import numpy as np
 
 from solver.backends.protocol import Limits
-from solver.decomposition.ascent import ascend, opened_places
+from solver.decomposition.ascent import Ascent, ascend
 from solver.decomposition.blocks import make_blocks
 from solver.decomposition.master import Master, no_decisions
 from solver.decomposition.neighbourhoods import Pace, clusters, filled, improved, mended, nearness
@@ -31,6 +31,7 @@ from solver.decomposition.standing import Ground, Standing
 from solver.decomposition.tasks import Run, run_here
 from solver.decomposition.yearly import Guide, flows_by_year
 from solver.decomposition.zones import Zoned, gathered, sampled, zoned
+from solver.families.places import opened_places
 from solver.formulation import MONEY, beside_flows, build_core
 from solver.pricing import Prices, flow_costs, respond
 from solver.problem import Floats, Ints, Problem
@@ -95,12 +96,13 @@ class _Zones:
 
     def valued(self, decisions: Decisions, prices: Prices) -> Standing | None:
         """A plan with these decisions, its flows at good prices for them; None when they do not go together."""
-        return self.by_year(decisions, self.climbed(self.ground.problem, HELD_STEPS, SMALL_STEP, prices, decisions))
+        return self.by_year(decisions, self.climbed(self.ground.problem, HELD_STEPS, SMALL_STEP, prices, decisions).prices)
 
-    def climbed(self, problem: Problem, steps: int, step: float, begin: Prices | None, fixed: Decisions | None) -> Prices:
+    def climbed(self, problem: Problem, steps: int, step: float, begin: Prices | Ascent | None, fixed: Decisions | None) -> Ascent:
         """Better prices, of the problem itself or of zones."""
         stop, blocks = self.search.budget.interrupted, make_blocks(problem, PRICE_BLOCKS)
-        return ascend(problem, blocks, steps=steps, fixed=fixed, begin=begin, first_step=step, stop=stop).prices
+        climb = ascend(problem, blocks, steps=steps, fixed=fixed, begin=begin, first_step=step, stop=stop)
+        return replace(climb, responses=())
 
     @cached_property
     def rough(self) -> Zoned:
@@ -190,14 +192,15 @@ def decompose_large(
 def _bound(search: Search, zones: _Zones, fixed: Decisions | None, start: Solution | None) -> tuple[Prices, Decisions | None]:
     """Good prices, what they prove on all arcs, and the options that they favour."""
     problem = search.problem
-    begin = None if start is None else start.prices
+    begin: Prices | Ascent | None = None if start is None else start.prices
     steps, step = STEPS, LARGE_STEP if begin is None else SMALL_STEP
     if _zone_size(problem, ROUGH_ARCS) > _zone_size(problem, PLAN_ARCS):
         begin = zones.climbed(zones.rough.problem, steps, step, begin, fixed)
         steps, step = FINER_STEPS, LEAST_STEP
-    found = zones.climbed(zones.ground.problem, steps, step, begin, fixed)
+    climb = zones.climbed(zones.ground.problem, steps, step, begin, fixed)
     if zones.ground.problem is not problem:
-        found = zones.climbed(problem, ALL_STEPS, LEAST_STEP, found, fixed)
+        climb = zones.climbed(problem, ALL_STEPS, LEAST_STEP, climb, fixed)
+    found = climb.prices
     value = float(respond(problem, search.blocks, found).value.sum()) * MONEY
     search.lower = search.master.core_dual(found, fixed).core_part + value
     search.note("prices")
@@ -276,7 +279,7 @@ def _planned(zones: _Zones, plan: Standing, prices: Prices, start: Solution | No
         return _solution(zones, plan, plan.flows, prices)
     held = zones.climbed(zones.ground.problem, HELD_STEPS, SMALL_STEP, prices, decisions)
     held = zones.climbed(problem, ALL_STEPS, LEAST_STEP, held, decisions)
-    return replace(_on_all_arcs(zones, decisions, held, start), prices=prices)
+    return replace(_on_all_arcs(zones, decisions, held.prices, start), prices=prices)
 
 
 def _on_all_arcs(zones: _Zones, decisions: Decisions, prices: Prices, start: Solution | None) -> Solution:

@@ -31,6 +31,8 @@ CLUSTER_CELLS = 30_000
 """Cells of the owners whose flows are filled together: one alone can't give up a place that a neighbour needs more."""
 PACKAGED = 2
 """Owners more in a group that chooses among packages than in one whose options are all free."""
+LEAST_SPARED = 1e-3
+"""Pupils above what displacement asks of a family from which it can spare a place."""
 MENDING = (1, 3, 6, 12)
 """Owners together whose flows are mended."""
 TOGETHER = 8
@@ -72,15 +74,17 @@ def filled(ground: Ground, plan: Standing, prices: Prices, pace: Pace) -> Standi
 def mended(ground: Ground, plan: Standing, prices: Prices, pace: Pace) -> Standing:
     """A plan short of what displacement asks for, filled anew until it is not.
 
-    First each short family with all who use OUTSIDE pools that it reaches, then the owners concerned and ever more neighbours.
+    First each short family with those of all others that can spare a place and use OUTSIDE pools that it reaches (few, so that it takes
+    seconds), then with all who use these, then the owners concerned and ever more neighbours.
     """
     charged = Charges(ground, prices)
     near = nearness(ground.problem)
-    for owner in np.nonzero(_short_families(ground, plan).any(axis=1))[0]:
-        families = _short_families(ground, plan)[owner]
-        if families.any() and pace.left() > 0:
-            cells = _competing(ground, plan, int(owner), families)
-            plan = _round(ground, plan, [np.array([owner])], charged, pace, decide=False, cells=cells)
+    for sparing in (True, False):
+        for owner in np.nonzero(_short_families(ground, plan).any(axis=1))[0]:
+            families = _short_families(ground, plan)[owner]
+            if families.any() and pace.left() > 0:
+                cells = _competing(ground, plan, int(owner), families, sparing=sparing)
+                plan = _round(ground, plan, [np.array([owner])], charged, pace, decide=False, cells=cells)
     for size in MENDING:
         owners = np.nonzero(_short_families(ground, plan).any(axis=1))[0]
         groups = {tuple(sorted([int(owner), *_nearest_owners(near[owner], _owners(ground.problem), size - 1)])) for owner in owners}
@@ -94,8 +98,19 @@ def _short_families(ground: Ground, plan: Standing) -> Bools:
     return short
 
 
-def _competing(ground: Ground, plan: Standing, owner: int, families: Bools) -> Bools:
-    """(Z, C) cells of an owner's families, and all who use an OUTSIDE pool within their reach."""
+def _sparing(ground: Ground, plan: Standing) -> Bools:
+    """(L, H) families of owners that use more than displacement asks for, in every period."""
+    rows = ground.core.displacement_row
+    limited = rows >= 0
+    slack = np.full(rows.shape, np.inf)
+    use = ground.by_row[rows[limited]] @ plan.x + plan.use[rows[limited]]
+    slack[limited] = use - ground.arrays.row_lower[rows[limited]]
+    sparing: Bools = slack.min(axis=2) > LEAST_SPARED
+    return sparing
+
+
+def _competing(ground: Ground, plan: Standing, owner: int, families: Bools, *, sparing: bool) -> Bools:
+    """(Z, C) cells of an owner's families, and all (or those of ``sparing`` families) who use an OUTSIDE pool within their reach."""
     problem = ground.problem
     demand, reach, pools = problem.demand, problem.reach, len(problem.pools.labels)
     cells: Bools = np.logical_and((demand.origin_owner == owner)[:, None], families[demand.class_family])
@@ -104,6 +119,8 @@ def _competing(ground: Ground, plan: Standing, owner: int, families: Bools) -> B
         reached[reach.pool[reach.start[c, z] : reach.start[c, z + 1]]] = True
     reached[:-1] &= problem.pools.role == OUTSIDE
     uses = reached[plan.flows.pool] & (plan.flows.amount > 0)
+    if sparing:
+        uses &= _sparing(ground, plan)[demand.origin_owner[plan.flows.origin], demand.class_family[plan.flows.cls]]
     cells[plan.flows.origin[uses], plan.flows.cls[uses]] = True
     return cells
 

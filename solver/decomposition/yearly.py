@@ -16,10 +16,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numba import njit, prange
 
-from solver.decomposition.ascent import opened_places
 from solver.decomposition.period import NEAREST, OUTSIDE_NEAREST, Asked, Cells, Period, Room, Ways
 from solver.decomposition.tasks import Run, run_here
-from solver.families.places import latent_places, lost_places, source_starts
+from solver.families.places import latent_places, lost_places, opened_places, source_starts
 from solver.pricing import Prices, deciding, displacement_share, measure_charges, quota_charges
 from solver.problem import OUTSIDE, Bools, Floats, Ints, Problem
 from solver.result import Decisions, Flows

@@ -12,6 +12,7 @@ import numpy as np
 from solver.families.options import MONEY
 from solver.linear_model import INFINITY, LinearModel
 from solver.problem import NEW, Bools, Floats, Ints, Problem
+from solver.result import Decisions
 
 
 @dataclass(frozen=True)
@@ -213,3 +214,16 @@ def _by_world(problem: Problem, of_option: Ints) -> list[tuple[Ints, Ints]]:
     pool = of_option[problem.options.start_option]
     k = np.nonzero(pool >= 0)[0]
     return [(copy, k) for copy in problem.pool_copies(pool[k])]
+
+
+def opened_places(problem: Problem, decisions: Decisions) -> Floats:
+    """(P, T) places that these decisions add to (or take from) each pool."""
+    options, periods = problem.options, len(problem.periods)
+    added = np.zeros_like(problem.pools.capacity)
+    opened = (options.module[options.start_option] * decisions.modules)[:, None] * options.open_share(periods)
+    taken = decisions.start[:, None] * options.taken(periods)
+    for pool, k in option_pools(problem):
+        np.add.at(added, pool, opened[k])
+    for pool, k in source_starts(problem):
+        np.add.at(added, pool, -taken[k])
+    return added

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from solver.decomposition.ascent import opened_places
+from solver.families.places import opened_places
 from solver.result import Flows, Solution
 from sufficiency.formulate import UNLOCATED, Formulation, base_yearly_costs
 from sufficiency.tables.plan_schemas import PLAN_SCHEMAS
