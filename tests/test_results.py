@@ -215,7 +215,9 @@ def test_the_headline_is_the_sum_of_the_lines(seed: int) -> None:
     assert summary["rule_saving_gbp"] == pytest.approx(total["counterfactual"] - total["rule"], abs=POUND)
     assert summary["bound_gbp"] <= summary["objective_gbp"] <= min(total["rule"], total["counterfactual"]) + POUND
     new = plan.plan.projects[(plan.plan.projects["decision"] == "open") & (plan.plan.projects["effect"] != "improve")]
-    assert summary["new_places"] == new["places"].sum() > 0
+    taken = region(seed).projects.set_index("project_id")["places_removed"].reindex(new["project_id"].unique()).sum()
+    assert summary["places_opened"] == new["places"].sum()
+    assert summary["new_places"] == new["places"].sum() - taken > 0
     kinds = ["non_maintained", "independent_special", "unlocated_independent"]
     avoided = plan.counterfactual.needs.groupby("academic_year")[kinds].sum().sum(axis=1)
     avoided = avoided - plan.plan.needs.groupby("academic_year")[kinds].sum().sum(axis=1)
