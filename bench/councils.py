@@ -139,7 +139,7 @@ def _shown(rows: list[dict[str, Any]]) -> str:
     table = pd.DataFrame(rows)
     for column, form in (("plan_gbp_m", "{:,.3f}"), ("bound_gbp_m", "{:,.3f}"), ("gap", "{:.3%}")):
         table[column] = table[column].map(lambda value, form=form: form.format(value) if value == value else "")
-    return as_markdown(table.fillna(""))
+    return as_markdown(table.astype(object).fillna(""))
 
 
 if __name__ == "__main__":
