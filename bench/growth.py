@@ -80,7 +80,7 @@ def main() -> None:
         pd.DataFrame(rows).to_csv(target, index=False)
     table = pd.DataFrame(rows)
     heading = f"{machine()}; gap {GAP:.0%}, {chosen.cpu_limit:g} CPU s at most, one run each"
-    text = f"{heading}\n\n{as_markdown(table.fillna('not in time'))}\n\n{as_markdown(slopes(table))}\n"
+    text = f"{heading}\n\n{as_markdown(table.astype(object).fillna('not in time'))}\n\n{as_markdown(slopes(table))}\n"
     (chosen.out / "growth.md").write_text(text)
     sys.stdout.write(text)
     _chart(table, chosen.out / "growth.png")
