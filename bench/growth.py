@@ -32,6 +32,8 @@ from sufficiency.formulate import formulate, with_floor
 SCENARIOS = ("central", "low", "high")
 GAP, WITHIN = 0.01, (0.05, 0.02, 0.01)
 """Share of cost at which a plan is good enough, and those whose CPU seconds are told."""
+ESTIMATED = {"prices", "options", "near"}
+"""Phases of the search that tell what a plan will cost, not yet what one costs."""
 SEED = 1
 
 
@@ -99,12 +101,10 @@ def measured(size: Size, cpu_limit: float) -> dict[str, int | float | str]:
     problem = stack(problems, np.full(size.scenarios, 1.0 / size.scenarios).tolist())
     formulated, first = time.process_time() - cpu, time.process_time()
     flows = known["central"] if size.scenarios == 1 else stacked_flows(problems, known)
-    reached: dict[str, float] = {}
+    log: list[tuple[float, Progress]] = []
 
     def watch(step: Progress) -> None:
-        for share in WITHIN:
-            if step.upper < float("inf") and step.upper - step.lower <= share * abs(step.upper):
-                reached.setdefault(f"within_{share:.0%}_cpu_s", round(time.process_time() - first, 1))
+        log.append((time.process_time() - first, step))
 
     found = solve(problem, replace(how, interrupted=cpu_over(cpu_limit), report=watch), known_flows=[flows])
     watch(Progress(0.0, "end", found.upper, found.lower))
@@ -115,11 +115,17 @@ def measured(size: Size, cpu_limit: float) -> dict[str, int | float | str]:
         "cells": int((problem.demand.entrants > 0).sum()),
         "arcs": problem.arcs,
         "before_cpu_s": round(formulated, 1),
-        **{name: reached.get(name, float("nan")) for name in (f"within_{share:.0%}_cpu_s" for share in WITHIN)},
+        **{f"within_{share:.0%}_cpu_s": round(first_within(share, log), 1) for share in WITHIN},
         "cpu_s": round(time.process_time() - first, 1),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "gap": f"{found.gap:.2%}",
     }
+
+
+def first_within(share: float, log: list[tuple[float, Progress]]) -> float:
+    """CPU seconds after which a plan whose flows are known was within this share of its cost; not a number when none was."""
+    near = [cpu for cpu, step in log if step.phase not in ESTIMATED and step.upper - step.lower <= share * abs(step.upper) < np.inf]
+    return near[0] if near else np.nan
 
 
 def slopes(table: pd.DataFrame) -> pd.DataFrame:

@@ -475,6 +475,14 @@ class Clock:
     def __init__(self) -> None:
         self.wall, self.cpu = time.monotonic(), time.process_time()
 
+    def spent(self) -> tuple[float, float]:
+        """Wall and processor seconds since then."""
+        return time.monotonic() - self.wall, time.process_time() - self.cpu
+
+    def add(self, wall: float, cpu: float) -> None:
+        """Count what an earlier run has spent."""
+        self.wall, self.cpu = self.wall - wall, self.cpu - cpu
+
 
 def _line(progress: Progress) -> dict[str, Any]:
     """One line of the log; a plan or bound that is not there yet is null."""

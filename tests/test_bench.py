@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 
 from bench.builds import Linopy
-from bench.growth import MIDDLE, VARIED, Size, measured, slopes
+from bench.growth import MIDDLE, VARIED, Size, first_within, measured, slopes
 from fixtures.tiny import tiny_case
 from solver.backends.highs import HighsBackend
 from solver.backends.protocol import Limits
 from solver.direct import place_entrants
 from solver.formulation import build_core
 from solver.pricing import all_arcs
+from solver.result import Progress
 from sufficiency.formulate import formulate
 
 
@@ -44,13 +45,20 @@ def test_a_size_is_measured_in_every_scenario() -> None:
     # a cell whose entrants are none in one scenario may have some in another
     assert three["cells"] == pytest.approx(3 * int(one["cells"]), rel=0.05)
     assert three["projects"] == one["projects"]
-    assert float(one["within_5%_cpu_s"]) <= float(one["cpu_s"])
+
+
+def test_a_plan_counts_once_its_flows_are_known() -> None:
+    steps = [("options", 100.0, 99.0), ("flows", np.inf, 99.0), ("flows", 110.0, 99.0), ("parts", 104.0, 99.0), ("parts", 100.0, 99.5)]
+    log = [(float(cpu), Progress(0.0, *step)) for cpu, step in enumerate(steps)]
+    assert [first_within(share, log) for share in (0.2, 0.05, 0.01)] == [2.0, 3.0, 4.0]
+    assert np.isnan(first_within(0.001, log))
 
 
 def test_slopes_are_the_exponents_of_the_sizes() -> None:
     sizes = {size for row in VARIED.values() for size in row}
-    law = lambda size: size.areas**1.5 * size.councils**0.5 * size.years**2.0 * size.scenarios**1.0  # noqa: E731
-    table = pd.DataFrame([{**vars(size), "within_5%_cpu_s": law(size), "peak_mb": np.sqrt(law(size))} for size in sizes])
+    table = pd.DataFrame([vars(size) for size in sizes])
+    law = table["areas"] ** 1.5 * table["councils"] ** 0.5 * table["years"] ** 2.0 * table["scenarios"]
+    table = table.assign(**{"within_5%_cpu_s": law, "peak_mb": np.sqrt(law)})
     found = slopes(table).set_index("changed")
     assert found["CPU s to within 5 %"].astype(float).to_dict() == {"areas": 1.5, "councils": 0.5, "years": 2.0, "scenarios": 1.0}
     assert found["peak memory, MB"].astype(float).to_dict() == {"areas": 0.75, "councils": 0.25, "years": 1.0, "scenarios": 0.5}

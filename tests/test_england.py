@@ -19,12 +19,13 @@ from solver.solve import SolveOptions, solve
 from sufficiency.case import save_case
 from sufficiency.england.__main__ import main
 from sufficiency.england.figures import by_region, happened_table, national, world_tables
-from sufficiency.england.kept import Kept
+from sufficiency.england.kept import SPENT, Kept
 from sufficiency.england.report import report_text
 from sufficiency.england.worlds import Worlds, solve_worlds
 from sufficiency.formulate import formulate
 from sufficiency.outputs import folder
 from sufficiency.outputs.folder import read_plan
+from sufficiency.workflow import Clock
 
 
 @pytest.fixture(scope="module")
@@ -118,10 +119,16 @@ def test_a_stopped_run_goes_on_with_the_world_it_was_at(
 
 
 def test_kept_solutions_come_back_exactly_and_only_for_the_same_inputs(tmp_path: Path, worlds: Worlds) -> None:
-    kept, said = Kept(tmp_path, {"case": "a"}), list[str]()
-    kept.solution("plan", said.append, lambda: worlds.plan)
-    again = kept.solution("plan", said.append, lambda: worlds.counterfactual)
+    clock, before, said = Clock(), [worlds.counterfactual], list[str]()
+    kept = Kept(tmp_path, {"case": "a"}, clock)
+    kept.solution("plan", before, said.append, lambda: worlds.plan)
+    file = next(tmp_path.iterdir())
+    with np.load(file) as arrays:
+        np.savez(file, **{**arrays, SPENT: np.array([1000.0, 500.0])})
+    again = kept.solution("plan", before, said.append, lambda: worlds.counterfactual)
     assert len(said) == 1
+    assert clock.spent()[0] >= 1000
+    assert clock.spent()[1] >= 500
     assert (again.termination, again.upper, again.lower, again.log) == (
         worlds.plan.termination,
         worlds.plan.upper,
@@ -132,9 +139,10 @@ def test_kept_solutions_come_back_exactly_and_only_for_the_same_inputs(tmp_path:
         for column, values in vars(getattr(worlds.plan, name)).items():
             np.testing.assert_array_equal(getattr(getattr(again, name), column), values)
     assert len(again.proof) == len(worlds.plan.proof)
-    other = Kept(tmp_path, {"case": "b"}).solution("plan", said.append, lambda: worlds.counterfactual)
-    assert other is worlds.counterfactual
-    assert len(list(tmp_path.iterdir())) == 1
+    dearer = [replace(worlds.counterfactual, upper=worlds.counterfactual.upper + 1.0)]
+    for other, start in ((Kept(tmp_path, {"case": "b"}, clock), before), (kept, dearer)):
+        assert other.solution("plan", start, said.append, lambda: worlds.counterfactual) is worlds.counterfactual
+        assert len(list(tmp_path.iterdir())) == 1
     stopped = replace(worlds.plan, termination=Termination.INTERRUPTED)
-    kept.solution("pooled", said.append, lambda: stopped)
+    kept.solution("pooled", before, said.append, lambda: stopped)
     assert len(list(tmp_path.iterdir())) == 1

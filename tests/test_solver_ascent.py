@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -12,13 +13,13 @@ from solver_cases import MEDIUM, random_problem, without_floor
 from solver.decomposition.ascent import ascend
 from solver.decomposition.blocks import make_blocks
 from solver.decomposition.choosers import Parties
-from solver.problem import Floats
+from solver.problem import Floats, Problem
 
 PERIODS = 4
 
 
-def drawn(random: np.random.Generator) -> tuple[SimpleNamespace, Floats]:
-    """Six options, some in an exclusive group, some that need an earlier one; and a profit of each start."""
+def drawn(random: np.random.Generator) -> tuple[Problem, Floats]:
+    """What parties look at of six options, some in an exclusive group, some that need an earlier one; and a profit of each start."""
     count, each = 6, 3
     needs = np.array([random.integers(-1, j) if j and random.random() < 0.6 else -1 for j in range(count)])
     exclusive = np.where(random.random(count) < 0.3, 0, -1)
@@ -30,10 +31,11 @@ def drawn(random: np.random.Generator) -> tuple[SimpleNamespace, Floats]:
         start_opens=np.tile(np.arange(each), count),
     )
     pins = SimpleNamespace(lag=random.integers(0, 2, count)) if random.random() < 0.5 else None
-    return SimpleNamespace(options=options, pins=pins, periods=tuple(range(PERIODS))), random.normal(0.0, 1.0, count * each)
+    problem = cast("Problem", SimpleNamespace(options=options, pins=pins, periods=tuple(range(PERIODS))))
+    return problem, random.normal(0.0, 1.0, count * each)
 
 
-def most(problem: SimpleNamespace, profit: Floats) -> float:
+def most(problem: Problem, profit: Floats) -> float:
     """The largest sum over all choices of at most one start for each option that keep groups and prerequisites."""
     options, best = problem.options, 0.0
     starts = [[-1, *np.nonzero(options.start_option == j)[0]] for j in range(len(options.labels))]
@@ -51,9 +53,17 @@ def most(problem: SimpleNamespace, profit: Floats) -> float:
 @pytest.mark.parametrize("seed", range(40))
 def test_parties_take_what_earns_most_together(seed: int) -> None:
     problem, profit = drawn(np.random.default_rng(seed))
-    picked = Parties(problem).best(profit)  # type: ignore[arg-type]
+    picked = Parties(problem).best(profit)
     assert len(np.unique(problem.options.start_option[picked])) == len(picked)
     assert profit[picked].sum() == pytest.approx(most(problem, profit))
+
+
+def test_prerequisites_in_a_circle_are_refused() -> None:
+    problem, _ = drawn(np.random.default_rng(0))
+    problem.options.exclusive[:] = -1
+    problem.options.prerequisite[:3] = [1, 2, 0]
+    with pytest.raises(ValueError, match="circle"):
+        Parties(problem)
 
 
 def test_a_climb_goes_on_where_an_earlier_one_ended() -> None:

@@ -273,8 +273,8 @@ def test_who_is_missing_outside_is_brought_back(monkeypatch: pytest.MonkeyPatch)
     assert mends
 
 
-def test_those_who_compete_for_a_place_mend_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without anybody else being filled anew."""
+def short_before_and_after(monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
+    """Limits of displacement that flows which forget it are short of, and that are left once those who compete for places mended them."""
     monkeypatch.setattr(period, "ENOUGH", np.inf)
     monkeypatch.setattr(neighbourhoods, "MENDING", ())
     before = after = 0
@@ -285,13 +285,17 @@ def test_those_who_compete_for_a_place_mend_what_is_missing(monkeypatch: pytest.
         assert plan is not None
         whole = mended(ground, plan, no_prices(problem), Pace(lambda: 60.0, 1, 1, run_here, lambda _: None))
         before, after = before + len(ground.short(plan)), after + len(ground.short(whole))
+    return before, after
+
+
+def test_those_who_compete_for_a_place_mend_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without anybody else being filled anew."""
+    before, after = short_before_and_after(monkeypatch)
     assert before > after == 0
 
 
 def test_who_can_spare_a_place_is_asked_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few cells, of the short families and of those with more than displacement asks for; what they can't mend others may."""
-    monkeypatch.setattr(period, "ENOUGH", np.inf)
-    monkeypatch.setattr(neighbourhoods, "MENDING", ())
     competing, asked = neighbourhoods._competing, list[tuple[bool, int, int]]()
 
     def watched(ground: Ground, plan: Standing, owner: int, families: Bools, *, sparing: bool) -> Bools:
@@ -307,14 +311,7 @@ def test_who_can_spare_a_place_is_asked_first(monkeypatch: pytest.MonkeyPatch) -
         return cells if sparing else alone
 
     monkeypatch.setattr(neighbourhoods, "_competing", watched)
-    before = after = 0
-    for seed in SEEDS:
-        problem, known = full_outside(seed)
-        ground = Ground(problem)
-        _, plan = by_year(problem, cheapest_first(problem), known)
-        assert plan is not None
-        whole = mended(ground, plan, no_prices(problem), Pace(lambda: 60.0, 1, 1, run_here, lambda _: None))
-        before, after = before + len(ground.short(plan)), after + len(ground.short(whole))
+    before, after = short_before_and_after(monkeypatch)
     assert after < before
     assert asked[0][0]
     assert sum(few for sparing, few, _ in asked if sparing) < sum(every for sparing, _, every in asked if sparing)

@@ -158,7 +158,7 @@ class OptionChooser:
 class Parties:
     """Options that decide together: those that exclude each other, and each option with those that need it open first.
 
-    One that needs another and is in an exclusive group as well decides as if it did not need it.
+    One that needs another and is in an exclusive group as well decides as if it did not need it. ValueError for a circle of needs.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -174,6 +174,8 @@ class Parties:
         depth = np.zeros(count, np.int64)
         while (lower := (self.needs >= 0) & (depth <= depth[self.needs])).any():
             depth[lower] = depth[self.needs[lower]] + 1
+            if depth.max() >= count:
+                raise ValueError("prerequisites form a circle")
         self.layers = [np.nonzero(depth == level)[0] for level in range(int(depth.max(initial=0)) + 1)]
         """Options that need none, then those that need one of the layer before."""
         self.starts = [np.nonzero(np.isin(self.option, layer))[0] for layer in self.layers]

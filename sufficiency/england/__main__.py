@@ -12,7 +12,6 @@ import json
 import os
 import resource
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,9 +30,9 @@ from sufficiency.audit import audit_plan, write_audit
 from sufficiency.build.build_case import build_case
 from sufficiency.case import Case, case_hashes, load_case, save_case
 from sufficiency.england.figures import by_region, happened_table, national, tables_by_world
-from sufficiency.england.kept import Kept
+from sufficiency.england.kept import Kept, Say
 from sufficiency.england.report import report_text
-from sufficiency.england.worlds import Say, solve_worlds
+from sufficiency.england.worlds import solve_worlds
 from sufficiency.formulate import Formulation, formulate
 from sufficiency.outputs.folder import write_plan
 from sufficiency.outputs.map_page import PageNotBuiltError
@@ -43,8 +42,6 @@ from sufficiency.workflow import Clock, plan_of_worlds
 
 WORKER_MEMORY = "4GB"
 """Beyond which a worker is ended; a year of a block of 28,600 cells takes 0.16."""
-
-
 STOPPED = 130
 """Exit code after Ctrl-C."""
 
@@ -65,7 +62,8 @@ def _plan_england(chosen: argparse.Namespace) -> None:
 
     def say(text: str) -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        sys.stderr.write(f"[{time.monotonic() - clock.wall:7.1f} s, CPU {time.process_time() - clock.cpu:7.1f} s, {peak:4.1f} GB] {text}\n")
+        wall, cpu = clock.spent()
+        sys.stderr.write(f"[{wall:7.1f} s, CPU {cpu:7.1f} s, {peak:4.1f} GB] {text}\n")
         sys.stderr.flush()
 
     def watch(step: Progress) -> None:
@@ -76,7 +74,7 @@ def _plan_england(chosen: argparse.Namespace) -> None:
     formulation = _formulated(chosen, asked, say)
     inputs = case_hashes(chosen.out / "case")
     made_with = {"case": inputs, "sufficiency": version("sufficiency"), "gap": asked.gap, "seconds": asked.time_limit_s, "seed": asked.seed}
-    kept = Kept(chosen.out / "worlds", made_with)
+    kept = Kept(chosen.out / "worlds", made_with, clock)
     how = SolveOptions(gap=asked.gap, seconds=asked.time_limit_s, threads=asked.threads, report=watch)
     with _machines(chosen) as run:
         worlds = solve_worlds(formulation, replace(how, run=run), say, kept)
@@ -90,8 +88,7 @@ def _plan_england(chosen: argparse.Namespace) -> None:
         "processors": os.cpu_count(),
         **national(worlds, tables),
         "log": [vars(step) for step in worlds.plan.log],
-        "wall_s": time.monotonic() - clock.wall,
-        "cpu_s": time.process_time() - clock.cpu,
+        **dict(zip(("wall_s", "cpu_s"), clock.spent(), strict=True)),
         "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
     }
     case = formulation.case

@@ -14,7 +14,7 @@ from solver.problem import Problem
 from solver.result import Decisions, Solution
 from solver.rules import cheapest_first, cheapest_per_displaced, largest_need_first
 from solver.solve import SolveOptions, solve
-from sufficiency.england.kept import Kept
+from sufficiency.england.kept import Kept, Say
 from sufficiency.formulate import Formulation, with_floor
 from sufficiency.workflow import SolvedWorlds
 
@@ -27,8 +27,6 @@ SHOWN_RULE = "cheapest_per_place"
 """The rule of a plan folder."""
 COUNTERFACTUAL_SHARE, RULE_SHARE, POOLED_SHARE = 0.6, 0.2, 0.25
 """Shares of the time limit that the other worlds may take beside the plan: each finds prices and fills its flows once or twice."""
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -64,9 +62,12 @@ def solve_worlds(formulation: Formulation, how: SolveOptions, say: Say, kept: Ke
     ``kept``: where solved worlds are found and put.
     """
 
+    before = list[Solution]()
+
     def solved(world: str, problem: Problem, share: float, **known: Any) -> Solution:
-        how_long = replace(how, seconds=share * how.seconds)
-        return kept.solution(world, say, partial(solve, problem, how_long, **known)) if kept else solve(problem, how_long, **known)
+        solving = partial(solve, problem, replace(how, seconds=share * how.seconds), **known)
+        before.append(kept.solution(world, before, say, solving) if kept else solving())
+        return before[-1]
 
     say("Counterfactual: committed projects only")
     counterfactual = solved("counterfactual", formulation.problem, COUNTERFACTUAL_SHARE, fixed=no_decisions(formulation.problem))
