@@ -140,7 +140,7 @@ def test_kept_solutions_come_back_exactly_and_only_for_the_same_inputs(tmp_path:
             np.testing.assert_array_equal(getattr(getattr(again, name), column), values)
     assert len(again.proof) == len(worlds.plan.proof)
     dearer = [replace(worlds.counterfactual, upper=worlds.counterfactual.upper + 1.0)]
-    for other, start in ((Kept(tmp_path, {"case": "b"}, clock), before), (kept, dearer)):
+    for other, start in ((kept, dearer), (Kept(tmp_path, {"case": "b"}, clock), dearer)):
         assert other.solution("plan", start, said.append, lambda: worlds.counterfactual) is worlds.counterfactual
         assert len(list(tmp_path.iterdir())) == 1
     stopped = replace(worlds.plan, termination=Termination.INTERRUPTED)
