@@ -3,12 +3,13 @@
     prices    ascend on rough zones, then on finer ones, then on all arcs: some hundred evaluations of what every cell would choose
     bound     those prices on all arcs, with an exact choice of options at them,
               then prices for whole packages of options (see ``packages``)
-    plan      the options that prices and packages favour, valued on the finer zones: prices with them held, then flows
-              year by year (see ``yearly``); then better part by part, in packages and freely (see ``neighbourhoods``)
+    plan      the options that prices and packages favour, valued: prices with them held, then flows year by year (see
+              ``yearly``); then better part by part on the finer zones, in packages and freely (see ``neighbourhoods``)
     flows     those of the plan's options year by year on all arcs; very many in blocks of owners, guided by samples of the problem
 
 Zones reach what any of their origins does: prices that have not seen an arc prove nothing where it is the cheapest. So a
-plan on zones is a promise, and its cost is what its flows on all arcs come to. Bound and plan are of the same problem.
+plan on zones is a promise, and its cost is what its flows on all arcs come to: those of the options that prices favour are found
+there first, so that there is a plan whatever the search on zones promises. Bound and plan are of the same problem.
 """
 
 from __future__ import annotations
@@ -53,6 +54,10 @@ GOOD_FLOWS = 0.005
 """Gap of held options from which their flows are filled by linear programmes as well."""
 ROW_DUST = 1e-4
 """Largest breach of a row, in pupils or GBP m, with which a plan is taken up."""
+
+
+Whole = tuple[Decisions, Flows]
+"""A plan with flows on all arcs."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +176,8 @@ def decompose_large(
     prices, favoured = _bound(search, zones, fixed, start)
     if fixed is not None:
         return finished(search, _held(zones, fixed, prices))
-    plan = _first_plan(zones, prices, candidates, start, favoured)
+    begun = [] if start is None else [(start.decisions, start.flows)]
+    plan = _first_plan(zones, prices, candidates, begun, favoured)
     packages = Packages(search.master)
     packages.add(plan.x)
     prices, packed = _raised(zones, packages, prices)
@@ -186,7 +192,7 @@ def decompose_large(
         enough=lambda upper: upper + zones.dearer - search.lower <= budget.gap * abs(upper),
         again=lambda plan: zones.valued(ground.decisions(plan), prices),
     )
-    return finished(search, _planned(zones, plan, prices, start))
+    return finished(search, _planned(zones, plan, prices, begun))
 
 
 def _bound(search: Search, zones: _Zones, fixed: Decisions | None, start: Solution | None) -> tuple[Prices, Decisions | None]:
@@ -239,18 +245,23 @@ def _raised(zones: _Zones, packages: Packages, prices: Prices) -> tuple[Prices, 
     return raised.prices, decisions_of(search.master, packages.favoured(raised.cut.coefficient))
 
 
-def _first_plan(
-    zones: _Zones, prices: Prices, candidates: Sequence[Decisions], start: Solution | None, favoured: Decisions | None
-) -> Standing:
-    """The cheapest of the known plans and of what prices favour. NoPlanError when none fits."""
+def _first_plan(zones: _Zones, prices: Prices, candidates: Sequence[Decisions], begun: list[Whole], favoured: Decisions | None) -> Standing:
+    """The cheapest of the known plans and of what prices favour. NoPlanError when none fits.
+
+    ``begun``: known plans with flows on all arcs; where plans are made on zones, what prices favour is added to them.
+    """
     ground, limits = zones.ground, zones.limits
+    valued: Standing | None = None
+    if favoured is not None and ground.problem is zones.search.problem:
+        valued = zones.valued(favoured, prices)
+    elif favoured is not None and (flows := _flows_on_all_arcs(zones, favoured, prices)) is not None:
+        begun.append((favoured, flows))
     chosen = [no_decisions(ground.problem), *candidates]
-    pairs = [(decisions, known) for decisions in chosen for known in zones.known or [ground.nowhere()]]
-    if start is not None:
-        pairs.insert(0, (start.decisions, gathered(zones.coarse, start.flows)))
+    pairs = [(decisions, gathered(zones.coarse, flows)) for decisions, flows in begun]
+    pairs += [(decisions, known) for decisions in chosen for known in zones.known or [ground.nowhere()]]
     plans = [plan for decisions, known in pairs if (plan := ground.settled(decisions, known, limits)) is not None]
-    if favoured is not None and (plan := zones.valued(favoured, prices)) is not None:
-        plans.append(plan)
+    if valued is not None:
+        plans.append(valued)
     if not plans:
         raise NoPlanError("no known choice of options and flows keeps every requirement")
     zones.note("plan", best := min(plans, key=ground.upper))
@@ -261,7 +272,8 @@ def _held(zones: _Zones, fixed: Decisions, prices: Prices) -> Solution:
     """The solution of held options, at prices found with them. NoPlanError when nothing goes with them."""
     ground, search = zones.ground, zones.search
     if ground.problem is not search.problem:
-        return _on_all_arcs(zones, fixed, prices, None)
+        flows = _that_displace(zones, fixed, prices)
+        return _on_all_arcs(zones, [] if flows is None else [(fixed, flows)], fixed, prices)
     known = [plan for flows in zones.known or [ground.nowhere()] if (plan := ground.settled(fixed, flows, zones.limits)) is not None]
     plans = [plan for plan in (zones.by_year(fixed, prices), *known) if plan is not None]
     if not plans:
@@ -272,52 +284,52 @@ def _held(zones: _Zones, fixed: Decisions, prices: Prices) -> Solution:
     return _solution(zones, plan, plan.flows, prices)
 
 
-def _planned(zones: _Zones, plan: Standing, prices: Prices, start: Solution | None) -> Solution:
-    """The plan's solution on the problem's own arcs."""
-    problem, decisions = zones.search.problem, zones.ground.decisions(plan)
-    if zones.ground.problem is problem:
+def _planned(zones: _Zones, plan: Standing, prices: Prices, begun: list[Whole]) -> Solution:
+    """The plan's solution on the problem's own arcs, or one of the ``begun`` where that is cheaper."""
+    decisions = zones.ground.decisions(plan)
+    if zones.ground.problem is zones.search.problem:
         return _solution(zones, plan, plan.flows, prices)
+    if not any(_same(decisions, known) for known, _ in begun) and (flows := _flows_on_all_arcs(zones, decisions, prices)) is not None:
+        begun.append((decisions, flows))
+    return _on_all_arcs(zones, begun, decisions, prices)
+
+
+def _flows_on_all_arcs(zones: _Zones, decisions: Decisions, prices: Prices) -> Flows | None:
+    """Flows that know every origin's own way, at prices found with these options held; None where none by year keep displacement."""
     held = zones.climbed(zones.ground.problem, HELD_STEPS, SMALL_STEP, prices, decisions)
-    held = zones.climbed(problem, ALL_STEPS, LEAST_STEP, held, decisions)
-    return replace(_on_all_arcs(zones, decisions, held.prices, start), prices=prices)
+    return _that_displace(zones, decisions, zones.climbed(zones.search.problem, ALL_STEPS, LEAST_STEP, held, decisions).prices)
 
 
-def _on_all_arcs(zones: _Zones, decisions: Decisions, prices: Prices, start: Solution | None) -> Solution:
-    """Options with flows that know every origin's own way, at prices found with them held; ``start`` where that is cheaper.
-
-    Known flows where none by year keep displacement, or when interrupted. NoPlanError when those do not fit either.
-    """
-    search, ground = zones.search, zones.ground
-    begun = [] if start is None else [(start.decisions, start.flows)]
-
-    def settled(decisions: Decisions, flows: Flows, *, bending: bool = False) -> tuple[Standing, Flows] | None:
-        # rows know no origins, so that zones tell what the flows add to them
-        cost = _cost(search.problem, flows)
-        plan = ground.settled(decisions, gathered(zones.coarse, flows), zones.limits, cost, bending=bending)
-        return None if plan is None else (plan, flows)
-
+def _that_displace(zones: _Zones, decisions: Decisions, prices: Prices) -> Flows | None:
+    """Flows by year on all arcs, mended where they are short of displacement; None when that takes too long."""
+    search = zones.search
     flows = zones.flows(search.problem, decisions, prices)
-    found = None if flows is None else settled(decisions, flows, bending=True)
-    if found is not None and len(ground.short(found[0])):
-        whole = _mended_on_all_arcs(zones, decisions, found[1], prices)
-        found = None if whole is None else settled(decisions, whole)
-    known = [(decisions, one) for one in zones.known_flows or [Ground(search.problem).nowhere()]] if found is None else []
-    plans = [one for one in (found, *(settled(*pair) for pair in (*begun, *known))) if one is not None]
+    if flows is None:
+        return None
+    fine = Ground(search.problem)
+    plan = fine.settled(decisions, flows, zones.limits, bending=True)
+    if plan is None or not len(fine.short(plan)):
+        return None if plan is None else flows
+    until = time.monotonic() + max(search.left(), LAST * search.budget.seconds)
+    pace = replace(zones.pace, left=lambda: 0.0 if search.budget.interrupted() else until - time.monotonic(), note=lambda _: None)
+    plan = mended(fine, plan, prices, pace)
+    return None if len(fine.short(plan)) else plan.flows
+
+
+def _on_all_arcs(zones: _Zones, begun: Sequence[Whole], decisions: Decisions, prices: Prices) -> Solution:
+    """The cheapest of the plans with their flows, and of these options with known flows. NoPlanError when none fits."""
+    search, ground = zones.search, zones.ground
+    known = [(decisions, flows) for flows in zones.known_flows or [Ground(search.problem).nowhere()]]
+    plans = list[tuple[Standing, Flows]]()
+    for options, flows in [*begun, *known]:
+        # rows know no origins, so that zones tell what the flows add to them
+        plan = ground.settled(options, gathered(zones.coarse, flows), zones.limits, _cost(search.problem, flows))
+        if plan is not None:
+            plans.append((plan, flows))
     if not plans:
         raise NoPlanError("no known flows go with these options")
     plan, flows = min(plans, key=lambda one: ground.upper(one[0]))
     return _solution(zones, plan, flows, prices)
-
-
-def _mended_on_all_arcs(zones: _Zones, decisions: Decisions, flows: Flows, prices: Prices) -> Flows | None:
-    """The flows with what displacement misses; None when that takes too long."""
-    search = zones.search
-    until = time.monotonic() + max(search.left(), LAST * search.budget.seconds)
-    pace = replace(zones.pace, left=lambda: 0.0 if search.budget.interrupted() else until - time.monotonic(), note=lambda _: None)
-    fine = Ground(search.problem)
-    plan = fine.settled(decisions, flows, zones.limits, bending=True)
-    plan = None if plan is None else mended(fine, plan, prices, pace)
-    return None if plan is None or len(fine.short(plan)) else plan.flows
 
 
 def _solution(zones: _Zones, plan: Standing, flows: Flows, prices: Prices) -> Solution:
@@ -339,6 +351,10 @@ def _solution(zones: _Zones, plan: Standing, flows: Flows, prices: Prices) -> So
         capacity_price=np.maximum(0.0, prices.capacity),
         prices=prices,
     )
+
+
+def _same(one: Decisions, other: Decisions) -> bool:
+    return all(np.array_equal(mine, theirs) for mine, theirs in zip(vars(one).values(), vars(other).values(), strict=True))
 
 
 def _cost(problem: Problem, flows: Flows) -> float:

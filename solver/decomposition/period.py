@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.backends.network import Network
-from solver.problem import Floats, Ints
+from solver.problem import Bools, Floats, Ints
 from solver.result import Flows
 
 NEAREST, OUTSIDE_NEAREST = 16, 30
@@ -119,23 +119,46 @@ class Period:
         ahead = self._ahead(flow[:, -1])
         placed = np.where(self.share > 0, flow[:, OUTSIDE_NEAREST:], 0.0)
         outside, new = self._counted(flow[:, :OUTSIDE_NEAREST].sum(axis=1)), self._counted((self.share * placed).sum(axis=1))
-        if (np.maximum(asked.needed, ahead) - outside - new > ENOUGH).any():
-            # where too few are left without them, new places stand in the way of room outside
-            freed = self._counted(cells.amount - placed.sum(axis=1)) < np.maximum(asked.needed + asked.spare, ahead) - new
-            kept = np.where(freed[cells.group, None], 0.0, placed)
-            new = self._counted((self.share * kept).sum(axis=1))
-            amount, taken = np.maximum(0.0, cells.amount - kept.sum(axis=1)), self._taken(pool, kept)
-            latent, reserved = self._latent(asked.needed - outside - new, taken[0])
-            # latent users are those of one period: later ones can't count on them
-            wanted = np.maximum(asked.needed + asked.spare - latent, ahead)
-            most, wished = (self._counted(amount) - np.maximum(0.0, least - new) for least in (asked.needed - latent, wanted))
-            stay = self._outside(amount, most, wished)
-            taken[0] += reserved
-            left = np.maximum(0.0, amount - stay.sum(axis=1))
-            flow = np.concatenate([stay, kept + self._cheapest(pool, self.others.cost, left, self.room.less(taken))], axis=1)
+        short = np.maximum(asked.needed, ahead) - outside - new > ENOUGH
+        # where too few are left without them, new places stand in the way of room outside
+        freed = self._counted(cells.amount - placed.sum(axis=1)) < np.maximum(asked.needed + asked.spare, ahead) - new
+        while short.any():
+            flow, short = self._displaced(np.where(freed[cells.group, None], 0.0, placed), outside, ahead)
+            more = short & ~freed if (short & ~freed).any() else self._rivals(short, flow) & ~freed
+            if not more.any():
+                break
+            freed = freed | more
         row, column = np.nonzero(flow)
         entry = np.full(len(row), self.v)
         return Flows(cells.z[row], cells.c[row], entry, both[row, column].astype(np.int64), flow[row, column])
+
+    def _displaced(self, kept: Floats, outside: Floats, ahead: Floats) -> tuple[Floats, Bools]:
+        """(cells, n) flows where users of new places are ``kept`` and as many others outside as displacement asks for; (G,) who is short.
+
+        ``outside`` (G,) would be there anyway; ``ahead`` (G,) are asked for by later periods.
+        """
+        cells, asked, pool = self.cells, self.asked, self.others.pool
+        new = self._counted((self.share * kept).sum(axis=1))
+        amount, taken = np.maximum(0.0, cells.amount - kept.sum(axis=1)), self._taken(pool, kept)
+        latent, reserved = self._latent(asked.needed - outside - new, taken[0])
+        # latent users are those of one period: later ones can't count on them
+        wanted = np.maximum(asked.needed + asked.spare - latent, ahead)
+        most, wished = (self._counted(amount) - np.maximum(0.0, least - new) for least in (asked.needed - latent, wanted))
+        stay = self._outside(amount, most, wished)
+        taken[0] += reserved
+        left = np.maximum(0.0, amount - stay.sum(axis=1))
+        rest = kept + self._cheapest(pool, self.others.cost, left, self.room.less(taken))
+        counted = self._counted(stay.sum(axis=1) + (self.share * rest).sum(axis=1)) + latent
+        return np.concatenate([stay, rest], axis=1), asked.needed - counted > ENOUGH
+
+    def _rivals(self, short: Bools, flow: Floats) -> Bools:
+        """(G,) groups who use OUTSIDE pools within reach of those who are short."""
+        pool, group = self.outside.pool[:, :-1], self.cells.group
+        reached = np.zeros(self.room.now.shape[1] + 1, np.bool_)
+        reached[pool[short[group]]] = True
+        reached[-1] = False
+        there: Floats = np.where(reached[pool], flow[:, :OUTSIDE_NEAREST], 0.0).sum(axis=1)
+        return self._counted(there) > 0
 
     def _counted(self, weights: Floats) -> Floats:
         """(G,) sum of the cells' ``weights``."""

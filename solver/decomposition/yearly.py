@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit, prange
+from numpy.typing import NDArray
 
 from solver.decomposition.period import NEAREST, OUTSIDE_NEAREST, Asked, Cells, Period, Room, Ways
 from solver.decomposition.tasks import Run, run_here
@@ -23,6 +24,8 @@ from solver.pricing import Prices, deciding, displacement_share, measure_charges
 from solver.problem import OUTSIDE, Bools, Floats, Ints, Problem
 from solver.result import Decisions, Flows
 
+AHEAD = 1e12
+"""By how much an arc that comes first seems cheaper: more than any costs."""
 TINY = 1e-9
 """Share of users who stay below which all have left."""
 SPARE = 1e-3
@@ -58,7 +61,7 @@ def flows_by_year(
         room = _room(problem, stand, later, v)
         needed = stand.needed[:, :, v].ravel()
         parts = [(np.ones(len(problem.owners), np.bool_), room)] if guide is None else _shares(years, room, guide, known, v, needed)
-        flows = _joined(run([years.period(v, stand, owners, own) for owners, own in parts]))
+        flows = _joined(run([years.period(v, stand, owners, own, known) for owners, own in parts]))
         found.append(flows)
         stand = stand.after(problem, years.reach.share, flows)
     return _joined(found)
@@ -150,6 +153,25 @@ def levels(problem: Problem) -> Floats:
     return np.unique(np.append(problem.demand.survival, 0.0))
 
 
+def _known_pools(problem: Problem, known: Flows | None, z: Ints, c: Ints, v: int) -> NDArray[np.int32]:
+    """(cells, any) OUTSIDE pools that cells use in ``known`` flows of a period, no more than are looked at; -1 for none."""
+    if known is None:
+        return np.zeros((len(z), 0), np.int32)
+    classes = len(problem.demand.classes)
+    here = (known.entry == v) & np.append(problem.pools.role == OUTSIDE, False)[known.pool]
+    key = known.origin[here] * classes + known.cls[here]
+    order = np.argsort(key, kind="stable")
+    key, pool = key[order], known.pool[here][order]
+    place = np.arange(len(key)) - np.searchsorted(key, key)
+    mine, cells = z * classes + c, np.arange(len(z))
+    by_key = np.argsort(mine, kind="stable")
+    at = np.searchsorted(mine[by_key], key)
+    found = (at < len(mine)) & (mine[by_key][np.minimum(at, len(mine) - 1)] == key) & (place < OUTSIDE_NEAREST)
+    result = np.full((len(z), int(place[found].max(initial=-1)) + 1), -1, np.int32)
+    result[cells[by_key][at[found]], place[found]] = pool[found]
+    return result
+
+
 def _outside_use(problem: Problem, flows: Flows) -> Floats:
     """(K, T, P, T) places of OUTSIDE pools that the entrants of each period take in each, by level."""
     pools, periods, steps = len(problem.pools.labels), len(problem.periods), levels(problem)
@@ -212,14 +234,14 @@ class _Years:
         self.latent = latent_places(problem)
         self.over_cost = (problem.pools.overflow_cost * problem.pool_weight)[:, None] * problem.weight
 
-    def period(self, v: int, stand: _Stand, owners: Bools, room: Room) -> Period:
-        """A period of some owners' cells."""
+    def period(self, v: int, stand: _Stand, owners: Bools, room: Room, known: Flows | None = None) -> Period:
+        """A period of some owners' cells. They may stay outside where ``known`` flows have them, however dear."""
         problem, reach = self.problem, self.reach
         amount = problem.demand.entrants[:, :, v] + stand.waiting
         z, c = np.nonzero((amount > 0) & self.present[:, :, v] & owners[problem.demand.origin_owner, None])
         cells = Cells(z, c, amount[z, c], problem.demand.use[c, v, v], self.level[c], self.group[z, c], problem.demand.stay[c, v, v + 1 :])
         some, outside_role = room.full[0] > 0, problem.pools.role == OUTSIDE
-        outside = reach.nearest(z, c, v, OUTSIDE_NEAREST, outside_role & some)
+        outside = reach.nearest(z, c, v, OUTSIDE_NEAREST, outside_role & some, _known_pools(problem, known, z, c, v))
         others = reach.nearest(z, c, v, NEAREST, ~outside_role & some)
         share = self.counts[c[:, None], others.pool]
         return Period(v, cells, outside, others, share, room, self.over_cost[:, v], self._asked(v, stand, owners))
@@ -266,16 +288,18 @@ class _Reach:
         )  # fmt: skip
         return best
 
-    def nearest(self, z: Ints, c: Ints, v: int, most: int, wanted: Bools) -> Ways:
-        """The ``most`` cheapest arcs of cells to the ``wanted`` pools (P,)."""
+    def nearest(self, z: Ints, c: Ints, v: int, most: int, wanted: Bools, first: NDArray[np.int32] | None = None) -> Ways:
+        """The ``most`` cheapest arcs of cells to the ``wanted`` pools (P,), those to its ``first`` pools (cells, any) before others."""
         problem, reach = self.problem, self.problem.reach
+        if first is None:
+            first = np.zeros((len(z), 0), np.int32)
         pool = np.full((len(z), most + 1), len(problem.pools.labels), np.int32)
         waits = self.wait[z, c] * problem.weight[v] + problem.demand.survival[c] * self.value[z, c, v + 1]
         cost = np.repeat(waits[:, None].astype(np.float32), most + 1, axis=1)
         priced = cost.copy()
         _nearest(
             z, c, v, problem.demand.origin_owner, self.worth, self.unit, self.price, self.own, self.bonus, self.share, self.group,
-            self.quota, wanted, reach.start, reach.pool, self.journey, pool, cost, priced,
+            self.quota, wanted, first, reach.start, reach.pool, self.journey, pool, cost, priced,
         )  # fmt: skip
         return Ways(pool, cost, priced.min(axis=1))
 
@@ -302,8 +326,8 @@ def _values(  # type: ignore[no-untyped-def]
 
 @njit(parallel=True, cache=True)
 def _nearest(  # type: ignore[no-untyped-def]
-    origin, cls, v, owner, worth, unit, price, own, bonus, share, group, quota, wanted, arc_start, arc_pool, arc_journey, pool, cost,
-    priced,
+    origin, cls, v, owner, worth, unit, price, own, bonus, share, group, quota, wanted, first, arc_start, arc_pool, arc_journey, pool,
+    cost, priced,
 ):  # fmt: skip  # pragma: no cover - compiled
     most = pool.shape[1] - 1
     for n in prange(len(origin)):
@@ -316,6 +340,8 @@ def _nearest(  # type: ignore[no-untyped-def]
             here = worth[c, v] * (arc_journey[a] + unit[c, p]) + price[c, p, v] - share[c, p] * bonus[owner[z], c, v]
             if len(group) > 0:
                 here += quota[c, owner[z], group[p], v]
+            if (first[n] == p).any():
+                here -= AHEAD
             if count == most and here >= priced[n, most - 1]:
                 continue
             at = min(count, most - 1)
@@ -327,4 +353,6 @@ def _nearest(  # type: ignore[no-untyped-def]
             pool[n, at] = p
             count = min(count + 1, most)
         for at in range(count):
+            if priced[n, at] < -0.5 * AHEAD:
+                priced[n, at] += AHEAD
             cost[n, at] = priced[n, at] - own[c, pool[n, at], v]
