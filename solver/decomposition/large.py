@@ -181,7 +181,8 @@ def decompose_large(
     packages = Packages(search.master)
     packages.add(plan.x)
     prices, packed = _raised(zones, packages, prices)
-    plan = min(plan, zones.valued(packed, prices) or plan, key=ground.upper)
+    if search.left() > 0:
+        plan = min(plan, zones.valued(packed, prices) or plan, key=ground.upper)
     zones.note("plan", plan)
     plan = improved(
         ground,
@@ -199,10 +200,12 @@ def _bound(search: Search, zones: _Zones, fixed: Decisions | None, start: Soluti
     """Good prices, what they prove on all arcs, and the options that they favour."""
     problem = search.problem
     begin: Prices | Ascent | None = None if start is None else start.prices
-    steps, step = STEPS, LARGE_STEP if begin is None else SMALL_STEP
-    if _zone_size(problem, ROUGH_ARCS) > _zone_size(problem, PLAN_ARCS):
-        begin = zones.climbed(zones.rough.problem, steps, step, begin, fixed)
-        steps, step = FINER_STEPS, LEAST_STEP
+    rougher = _zone_size(problem, ROUGH_ARCS) > _zone_size(problem, PLAN_ARCS)
+    steps, step = (FINER_STEPS if rougher else STEPS), SMALL_STEP
+    if begin is None and rougher:
+        begin, step = zones.climbed(zones.rough.problem, STEPS, LARGE_STEP, None, fixed), LEAST_STEP
+    elif begin is None:
+        step = LARGE_STEP
     climb = zones.climbed(zones.ground.problem, steps, step, begin, fixed)
     if zones.ground.problem is not problem:
         climb = zones.climbed(problem, ALL_STEPS, LEAST_STEP, climb, fixed)

@@ -148,8 +148,9 @@ class Period:
         taken[0] += reserved
         left = np.maximum(0.0, amount - stay.sum(axis=1))
         rest = kept + self._cheapest(pool, self.others.cost, left, self.room.less(taken))
-        counted = self._counted(stay.sum(axis=1) + (self.share * rest).sum(axis=1)) + latent
-        return np.concatenate([stay, rest], axis=1), asked.needed - counted > ENOUGH
+        missing = asked.needed - self._counted(stay.sum(axis=1) + (self.share * rest).sum(axis=1))
+        latent, _ = self._latent(missing, self._taken(pool, rest)[0])
+        return np.concatenate([stay, rest], axis=1), missing - latent > ENOUGH
 
     def _rivals(self, short: Bools, flow: Floats) -> Bools:
         """(G,) groups who use OUTSIDE pools within reach of those who are short."""

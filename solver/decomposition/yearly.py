@@ -24,8 +24,6 @@ from solver.pricing import Prices, deciding, displacement_share, measure_charges
 from solver.problem import OUTSIDE, Bools, Floats, Ints, Problem
 from solver.result import Decisions, Flows
 
-AHEAD = 1e12
-"""By how much an arc that comes first seems cheaper: more than any costs."""
 TINY = 1e-9
 """Share of users who stay below which all have left."""
 SPARE = 1e-3
@@ -332,7 +330,7 @@ def _nearest(  # type: ignore[no-untyped-def]
     most = pool.shape[1] - 1
     for n in prange(len(origin)):
         z, c = origin[n], cls[n]
-        count = 0
+        count = ahead = 0
         for a in range(arc_start[c, z], arc_start[c, z + 1]):
             p = arc_pool[a]
             if not wanted[p]:
@@ -340,19 +338,17 @@ def _nearest(  # type: ignore[no-untyped-def]
             here = worth[c, v] * (arc_journey[a] + unit[c, p]) + price[c, p, v] - share[c, p] * bonus[owner[z], c, v]
             if len(group) > 0:
                 here += quota[c, owner[z], group[p], v]
-            if (first[n] == p).any():
-                here -= AHEAD
-            if count == most and here >= priced[n, most - 1]:
+            early = (first[n] == p).any()
+            if not early and (ahead >= most or (count == most and here >= priced[n, most - 1])):
                 continue
             at = min(count, most - 1)
-            while at > 0 and priced[n, at - 1] > here:
+            while at > (0 if early else ahead) and ((early and at > ahead) or priced[n, at - 1] > here):
                 priced[n, at] = priced[n, at - 1]
                 pool[n, at] = pool[n, at - 1]
                 at -= 1
             priced[n, at] = here
             pool[n, at] = p
             count = min(count + 1, most)
+            ahead += early
         for at in range(count):
-            if priced[n, at] < -0.5 * AHEAD:
-                priced[n, at] += AHEAD
             cost[n, at] = priced[n, at] - own[c, pool[n, at], v]
