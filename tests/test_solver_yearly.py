@@ -136,6 +136,84 @@ def test_a_level_holds_no_more_than_its_room() -> None:
     np.testing.assert_allclose(one._cheapest(pool, cost, everybody, period.Room(some, some)), [[0.0, 4.0], [0.0, 4.0]])
 
 
+def one_period(pool: list[list[int]], out_pool: list[list[int]], group: list[int], needed: list[float], places: list[float]) -> Period:
+    """One pupil in each cell; arcs to new places (half of a unit counts for displacement) and to OUTSIDE pools; waiting last."""
+    cells, pools, wait = len(group), len(places), 100.0
+
+    def ways(to: list[list[int]], most: int, cost: float) -> period.Ways:
+        target = np.full((cells, most + 1), pools, np.int32)
+        each = np.full((cells, most + 1), wait, np.float32)
+        for n, some in enumerate(to):
+            target[n, : len(some)], each[n, : len(some)] = some, cost
+        return period.Ways(target, each, each.min(axis=1).astype(float))
+
+    others, outside = ways(pool, period.NEAREST, 1.0), ways(out_pool, period.OUTSIDE_NEAREST, 2.0)
+    everybody = np.ones(cells)
+    who = period.Cells(
+        np.arange(cells), np.zeros(cells, np.int64), everybody, everybody, np.zeros(cells, np.int64), np.array(group), np.zeros((cells, 0))
+    )
+    share = np.where(others.pool < pools, 0.5, 0.0)
+    blank, room = np.zeros(len(needed)), np.array([places])
+    asked = period.Asked(np.array(needed), blank, np.zeros((len(needed), 0)), blank, blank, *np.zeros((2, 0), np.int64))
+    return Period(0, who, outside, others, share, period.Room(room, room), np.zeros(pools), asked)
+
+
+def outside_use(flows: Flows, cells: int, outside: list[int]) -> list[float]:
+    there = np.isin(flows.pool, outside)
+    return [float(use) for use in np.bincount(flows.origin[there], flows.amount[there], cells)]
+
+
+def test_a_new_place_is_given_up_where_nobody_else_of_the_family_can_be_outside() -> None:
+    """One of two is asked for; the first has a new place, which counts for half, and the second can't be outside."""
+    flows = one_period([[1], []], [[0], []], [0, 0], [1.0], [1.0, 1.0]).solve()
+    assert outside_use(flows, 2, [0]) == pytest.approx([1.0, 0.0], abs=1e-6)
+
+
+def test_a_new_place_is_given_up_where_it_sends_its_family_to_room_that_another_needs() -> None:
+    """The first can only be in pool 0. Of the others' family the one in the new place could be in pool 2, which leaves pool 0 alone."""
+    flows = one_period([[], [1], []], [[0], [2], [0]], [0, 1, 1], [1.0, 1.0], [1.0, 1.0, 1.0]).solve()
+    assert outside_use(flows, 3, [0, 2]) == pytest.approx([1.0, 1.0, 0.0], abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_displacement_is_kept_when_cells_look_at_one_arc(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which is then where known flows have them."""
+    problem, known = full_outside(seed)
+    for module in (period, yearly):
+        monkeypatch.setattr(module, "NEAREST", 1)
+        monkeypatch.setattr(module, "OUTSIDE_NEAREST", 1)
+    _, plan = by_year(problem, cheapest_first(problem), known)
+    assert plan is not None
+    ground = Ground(problem)
+    rows = ground.core.displacement_row[ground.core.displacement_row >= 0]
+    short = ground.arrays.row_lower[rows] - (ground.by_row @ plan.x + plan.use)[rows]
+    assert np.maximum(0.0, short).max() < 1e-4
+
+
+def test_known_pools_come_first_at_their_own_cost() -> None:
+    problem, known = full_outside(1)
+    prices = ascend(problem, make_blocks(problem, 100), steps=50, first_step=0.6).prices
+    years = yearly._Years(problem, prices)
+    z, c = np.nonzero(problem.demand.entrants[:, :, 0] > 0)
+    first = yearly._known_pools(problem, known, z, c, 0)
+    used = {(int(a), int(b), int(p)) for a, b, v, p in zip(known.origin, known.cls, known.entry, known.pool, strict=True) if v == 0}
+    role = problem.pools.role
+    assert {(int(a), int(b), int(p)) for n, (a, b) in enumerate(zip(z, c, strict=True)) for p in first[n] if p >= 0} == {
+        one for one in used if one[2] < len(role) and role[one[2]] == OUTSIDE
+    }
+    everything = years.reach.nearest(z, c, 0, 30, role == OUTSIDE)
+    few = years.reach.nearest(z, c, 0, 2, role == OUTSIDE, first)
+    some = 0
+    for n in range(len(z)):
+        ahead = [p for p in first[n] if p >= 0][:2]
+        assert set(few.pool[n, : len(ahead)]) <= {p for p in first[n] if p >= 0}
+        cost = dict(zip(everything.pool[n], everything.cost[n], strict=True))
+        for p, each in zip(few.pool[n], few.cost[n], strict=True):
+            assert each == pytest.approx(cost[p])
+        some += len(ahead) == 1 and few.pool[n, 1] < len(role) and few.cost[n, 1] < few.cost[n, 0]
+    assert some  # a dearer known arc before a cheaper one
+
+
 def test_who_can_be_outside_later_only_if_they_begin_now() -> None:
     """2 of a family are asked for next year, half of today's stay, one more enters and none waits: 2 have to begin today."""
     problem = random_problem(1, MEDIUM)
