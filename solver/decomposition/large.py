@@ -45,8 +45,8 @@ STEPS, FINER_STEPS = 400, 150
 HELD_STEPS, ALL_STEPS = 150, 40
 """Price steps for flows of held options on zones, and at the end of every climb on all arcs."""
 LARGE_STEP, SMALL_STEP, LEAST_STEP = 0.6, 0.3, 0.05
-RAISING, LAST = 0.35, 0.15
-"""Shares of the time for raising the bound by packages, and for the flows on all arcs; as much more, if need be, for mending those."""
+RAISING, LAST, MENDING = 0.35, 0.15, 0.5
+"""Shares of the time for raising the bound by packages, for the flows on all arcs, and at most, beyond the time, for mending those."""
 PRICE_BLOCKS = 1_000
 BLOCK_CELLS, SAMPLING = 220_000, 3.0
 """Most cells of a block of owners whose flows are found together; most cells that a sample's flows guide for each of its own."""
@@ -130,7 +130,8 @@ class _Zones:
             part = sampled(problem, times ** (level / depth), random) if level else problem
             # not cut where the smaller sample was
             guide = None if coarser is None else Guide(*coarser, _blocks(part, near, random))
-            flows = flows_by_year(part, decisions, prices, *known[:1], guide=guide, run=self.run, stop=self.search.budget.interrupted)
+            stop = self.search.budget.interrupted
+            flows = flows_by_year(part, decisions, prices, *known[:1], guide=guide, may_be_short=level > 0, run=self.run, stop=stop)
             if flows is None:
                 return None
             coarser = part, flows
@@ -313,7 +314,7 @@ def _that_displace(zones: _Zones, decisions: Decisions, prices: Prices) -> Flows
     plan = fine.settled(decisions, flows, zones.limits, bending=True)
     if plan is None or not len(fine.short(plan)):
         return None if plan is None else flows
-    until = time.monotonic() + max(search.left(), LAST * search.budget.seconds)
+    until = time.monotonic() + max(search.left(), MENDING * search.budget.seconds)
     pace = replace(zones.pace, left=lambda: 0.0 if search.budget.interrupted() else until - time.monotonic(), note=lambda _: None)
     plan = mended(fine, plan, prices, pace)
     return None if len(fine.short(plan)) else plan.flows

@@ -102,6 +102,8 @@ class Period:
     over_cost: Floats
     """(P,) charge of one place above those there are."""
     asked: Asked
+    may_be_short: bool = False
+    """Whether families may lack what displacement asks for: in flows that only show how blocks share room."""
 
     def sent(self) -> Self:
         """As it can travel: whole."""
@@ -125,7 +127,7 @@ class Period:
         while short.any():
             flow, short = self._displaced(np.where(freed[cells.group, None], 0.0, placed), outside, ahead)
             more = short & ~freed if (short & ~freed).any() else self._rivals(short, flow) & ~freed
-            if not more.any():
+            if self.may_be_short or not more.any():
                 break
             freed = freed | more
         row, column = np.nonzero(flow)

@@ -37,6 +37,7 @@ def flows_by_year(
     known: Flows | None = None,
     *,
     guide: Guide | None = None,
+    may_be_short: bool = False,
     run: Run = run_here,
     stop: Callable[[], bool] = lambda: False,
 ) -> Flows | None:
@@ -44,14 +45,15 @@ def flows_by_year(
 
     Use of OUTSIDE pools is what displacement asks for, but where those who could go there were placed before or find no room; latent
     users are counted on in new places that nobody takes. ``known``: flows that keep displacement; what their later entrants use of
-    OUTSIDE pools is kept free. ``guide`` cuts each period into blocks, which ``run`` solves side by side.
+    OUTSIDE pools is kept free. ``guide`` cuts each period into blocks, which ``run`` solves side by side;
+    where flows ``may_be_short`` of what displacement asks for that spares time.
     Good prices make good flows: best those of an ascent with the same decisions held.
     """
     periods, floor = len(problem.periods), problem.displacement.floor
     places = problem.pools.capacity + opened_places(problem, decisions)
     stand = _Stand(places, places + _overflow(problem, decisions), floor, np.zeros(problem.demand.entrants.shape[:2]))
     later = np.zeros((len(levels(problem)), periods, *places.shape)) if known is None else _outside_use(problem, known)
-    years = _Years(problem, prices)
+    years = _Years(problem, prices, may_be_short)
     found = list[Flows]()
     for v in range(periods):
         if stop():
@@ -215,8 +217,8 @@ def _room(problem: Problem, stand: _Stand, later: Floats, v: int) -> Room:
 class _Years:
     """What all periods have in common: arcs, groups, and what displacement may count on."""
 
-    def __init__(self, problem: Problem, prices: Prices) -> None:
-        self.problem = problem
+    def __init__(self, problem: Problem, prices: Prices, may_be_short: bool = False) -> None:
+        self.problem, self.may_be_short = problem, may_be_short
         demand, (families, periods) = problem.demand, problem.displacement.floor.shape[1:]
         self.reach, self.present = _Reach(problem, prices), deciding(problem)
         self.group: Ints = demand.origin_owner[:, None] * families + demand.class_family
@@ -242,7 +244,7 @@ class _Years:
         outside = reach.nearest(z, c, v, OUTSIDE_NEAREST, outside_role & some, _known_pools(problem, known, z, c, v))
         others = reach.nearest(z, c, v, NEAREST, ~outside_role & some)
         share = self.counts[c[:, None], others.pool]
-        return Period(v, cells, outside, others, share, room, self.over_cost[:, v], self._asked(v, stand, owners))
+        return Period(v, cells, outside, others, share, room, self.over_cost[:, v], self._asked(v, stand, owners), self.may_be_short)
 
     def _asked(self, v: int, stand: _Stand, owners: Bools) -> Asked:
         limit, families = self.problem.displacement, len(self.problem.families)
