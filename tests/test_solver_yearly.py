@@ -195,7 +195,7 @@ def test_known_pools_come_first_at_their_own_cost() -> None:
     prices = ascend(problem, make_blocks(problem, 100), steps=50, first_step=0.6).prices
     years = yearly._Years(problem, prices)
     z, c = np.nonzero(problem.demand.entrants[:, :, 0] > 0)
-    first = yearly._known_pools(problem, known, z, c, 0)
+    first = yearly._KnownPools(problem, known).of(z, c, 0)
     used = {(int(a), int(b), int(p)) for a, b, v, p in zip(known.origin, known.cls, known.entry, known.pool, strict=True) if v == 0}
     role = problem.pools.role
     assert {(int(a), int(b), int(p)) for n, (a, b) in enumerate(zip(z, c, strict=True)) for p in first[n] if p >= 0} == {

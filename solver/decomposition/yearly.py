@@ -54,6 +54,7 @@ def flows_by_year(
     stand = _Stand(places, places + _overflow(problem, decisions), floor, np.zeros(problem.demand.entrants.shape[:2]))
     later = np.zeros((len(levels(problem)), periods, *places.shape)) if known is None else _outside_use(problem, known)
     years = _Years(problem, prices, may_be_short)
+    before = None if known is None else _KnownPools(problem, known)
     found = list[Flows]()
     for v in range(periods):
         if stop():
@@ -61,7 +62,7 @@ def flows_by_year(
         room = _room(problem, stand, later, v)
         needed = stand.needed[:, :, v].ravel()
         parts = [(np.ones(len(problem.owners), np.bool_), room)] if guide is None else _shares(years, room, guide, known, v, needed)
-        flows = _joined(run([years.period(v, stand, owners, own, known) for owners, own in parts]))
+        flows = _joined(run([years.period(v, stand, owners, own, before) for owners, own in parts]))
         found.append(flows)
         stand = stand.after(problem, years.reach.share, flows)
     return _joined(found)
@@ -153,23 +154,31 @@ def levels(problem: Problem) -> Floats:
     return np.unique(np.append(problem.demand.survival, 0.0))
 
 
-def _known_pools(problem: Problem, known: Flows | None, z: Ints, c: Ints, v: int) -> NDArray[np.int32]:
-    """(cells, any) OUTSIDE pools that cells use in ``known`` flows of a period, no more than are looked at; -1 for none."""
-    if known is None:
-        return np.zeros((len(z), 0), np.int32)
-    classes = len(problem.demand.classes)
-    here = (known.entry == v) & np.append(problem.pools.role == OUTSIDE, False)[known.pool]
-    key = known.origin[here] * classes + known.cls[here]
-    order = np.argsort(key, kind="stable")
-    key, pool = key[order], known.pool[here][order]
-    place = np.arange(len(key)) - np.searchsorted(key, key)
-    mine, cells = z * classes + c, np.arange(len(z))
-    by_key = np.argsort(mine, kind="stable")
-    at = np.searchsorted(mine[by_key], key)
-    found = (at < len(mine)) & (mine[by_key][np.minimum(at, len(mine) - 1)] == key) & (place < OUTSIDE_NEAREST)
-    result = np.full((len(z), int(place[found].max(initial=-1)) + 1), -1, np.int32)
-    result[cells[by_key][at[found]], place[found]] = pool[found]
-    return result
+class _KnownPools:
+    """OUTSIDE pools that cells use in known flows."""
+
+    def __init__(self, problem: Problem, known: Flows) -> None:
+        there = np.append(problem.pools.role == OUTSIDE, False)[known.pool]
+        self.classes = len(problem.demand.classes)
+        origin, cls, entry, pool, _ = (column[there] for column in vars(known).values())
+        self.by_period = []
+        """Cells' numbers in order, and the pools they use in a period"""
+        for v in range(len(problem.periods)):
+            here = entry == v
+            key = origin[here] * self.classes + cls[here]
+            order = np.argsort(key, kind="stable")
+            self.by_period.append((key[order], pool[here][order]))
+
+    def of(self, z: Ints, c: Ints, v: int) -> NDArray[np.int32]:
+        """(cells, any) pools of cells (in order of z, then c) in a period, no more than are looked at; -1 for none."""
+        key, pool = self.by_period[v]
+        cells = z * self.classes + c
+        at, place = np.searchsorted(cells, key), np.arange(len(key)) - np.searchsorted(key, key)
+        found = (at < len(cells)) & (place < OUTSIDE_NEAREST)
+        found[found] = cells[at[found]] == key[found]
+        result = np.full((len(z), int(place[found].max(initial=-1)) + 1), -1, np.int32)
+        result[at[found], place[found]] = pool[found]
+        return result
 
 
 def _outside_use(problem: Problem, flows: Flows) -> Floats:
@@ -234,14 +243,14 @@ class _Years:
         self.latent = latent_places(problem)
         self.over_cost = (problem.pools.overflow_cost * problem.pool_weight)[:, None] * problem.weight
 
-    def period(self, v: int, stand: _Stand, owners: Bools, room: Room, known: Flows | None = None) -> Period:
+    def period(self, v: int, stand: _Stand, owners: Bools, room: Room, known: _KnownPools | None = None) -> Period:
         """A period of some owners' cells. They may stay outside where ``known`` flows have them, however dear."""
         problem, reach = self.problem, self.reach
         amount = problem.demand.entrants[:, :, v] + stand.waiting
         z, c = np.nonzero((amount > 0) & self.present[:, :, v] & owners[problem.demand.origin_owner, None])
         cells = Cells(z, c, amount[z, c], problem.demand.use[c, v, v], self.level[c], self.group[z, c], problem.demand.stay[c, v, v + 1 :])
         some, outside_role = room.full[0] > 0, problem.pools.role == OUTSIDE
-        outside = reach.nearest(z, c, v, OUTSIDE_NEAREST, outside_role & some, _known_pools(problem, known, z, c, v))
+        outside = reach.nearest(z, c, v, OUTSIDE_NEAREST, outside_role & some, None if known is None else known.of(z, c, v))
         others = reach.nearest(z, c, v, NEAREST, ~outside_role & some)
         share = self.counts[c[:, None], others.pool]
         return Period(v, cells, outside, others, share, room, self.over_cost[:, v], self._asked(v, stand, owners), self.may_be_short)
