@@ -166,6 +166,39 @@ def test_flows_on_all_arcs_that_forget_displacement_are_mended(monkeypatch: pyte
 
 
 @pytest.mark.parametrize("seed", range(1, 5))
+def test_what_prices_favour_is_a_plan_whatever_the_search_on_zones_finds(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = without_floor(random_problem(seed, replace(MEDIUM, origins=18)))
+    known = solve(problem, EXACT, fixed=no_decisions(problem))
+    problem = with_floor_of(problem, known.flows)
+    monkeypatch.setattr(large, "PLAN_ARCS", problem.arcs // 3)
+
+    size = large._zone_size(problem, large.PLAN_ARCS)
+
+    def nothing(ground: Ground, plan: Standing, *of: Any, **how: Any) -> Standing | None:
+        return ground.settled(no_decisions(problem), gathered(zoned(problem, size), known.flows), LIMITS)
+
+    monkeypatch.setattr(large, "improved", nothing)
+    found = solve(problem, BY_PARTS, known_flows=[known.flows])
+    assert found.decisions.start.any()
+    assert found.upper < known.upper * (1 - 1e-3)
+
+
+def test_known_prices_spare_the_rough_zones(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = without_floor(random_problem(1, replace(MEDIUM, origins=18)))
+    monkeypatch.setattr(large, "PLAN_ARCS", problem.arcs // 2)
+    monkeypatch.setattr(large, "ROUGH_ARCS", problem.arcs // 6)
+    climbed, ascend = list[int](), large.ascend
+    monkeypatch.setattr(large, "ascend", lambda of, *a, **how: climbed.append(len(of.demand.origins)) or ascend(of, *a, **how))
+    none = no_decisions(problem)
+    first = solve(problem, BY_PARTS, fixed=none)
+    assert len(set(climbed)) == 3
+    climbed.clear()
+    again = solve(problem, BY_PARTS, fixed=none, start=first)
+    assert len(set(climbed)) == 2
+    assert again.lower >= first.lower * (1 - 1e-3)
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
 def test_without_time_packages_are_sought_once(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     problem, rounds, best = random_problem(seed, MEDIUM), list[int](), Packages.best
     monkeypatch.setattr(Packages, "best", lambda self, *of: rounds.append(1) or best(self, *of))

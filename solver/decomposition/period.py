@@ -151,8 +151,8 @@ class Period:
         left = np.maximum(0.0, amount - stay.sum(axis=1))
         rest = kept + self._cheapest(pool, self.others.cost, left, self.room.less(taken))
         missing = asked.needed - self._counted(stay.sum(axis=1) + (self.share * rest).sum(axis=1))
-        latent, _ = self._latent(missing, self._taken(pool, rest)[0])
-        return np.concatenate([stay, rest], axis=1), missing - latent > ENOUGH
+        found, _ = self._latent(missing, self._taken(pool, rest)[0])
+        return np.concatenate([stay, rest], axis=1), missing - found > ENOUGH
 
     def _rivals(self, short: Bools, flow: Floats) -> Bools:
         """(G,) groups who use OUTSIDE pools within reach of those who are short."""

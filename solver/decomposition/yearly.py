@@ -162,7 +162,7 @@ class _KnownPools:
         self.classes = len(problem.demand.classes)
         origin, cls, entry, pool, _ = (column[there] for column in vars(known).values())
         self.by_period = []
-        """Cells' numbers in order, and the pools they use in a period"""
+        """Of each period: cells' numbers in order, and the pool of each use."""
         for v in range(len(problem.periods)):
             here = entry == v
             key = origin[here] * self.classes + cls[here]
@@ -298,7 +298,7 @@ class _Reach:
         return best
 
     def nearest(self, z: Ints, c: Ints, v: int, most: int, wanted: Bools, first: NDArray[np.int32] | None = None) -> Ways:
-        """The ``most`` cheapest arcs of cells to the ``wanted`` pools (P,), those to its ``first`` pools (cells, any) before others."""
+        """The ``most`` cheapest arcs of cells to the ``wanted`` pools (P,), before others those to its ``first`` (cells, any)."""
         problem, reach = self.problem, self.problem.reach
         if first is None:
             first = np.zeros((len(z), 0), np.int32)
