@@ -14,6 +14,7 @@ from solver.decomposition import large, period
 from solver.decomposition.blocks import make_blocks
 from solver.decomposition.explore import other_options
 from solver.decomposition.master import Master, converge, no_decisions
+from solver.decomposition.neighbourhoods import clusters
 from solver.decomposition.packages import Packages
 from solver.decomposition.parts import Charges, Part
 from solver.decomposition.standing import Ground, Standing
@@ -196,6 +197,26 @@ def test_known_prices_spare_the_rough_zones(monkeypatch: pytest.MonkeyPatch) -> 
     again = solve(problem, BY_PARTS, fixed=none, start=first)
     assert len(set(climbed)) == 2
     assert again.lower >= first.lower * (1 - 1e-3)
+    climbed.clear()
+    solve(problem, BY_PARTS, fixed=cheapest_first(problem), start=first)
+    assert len(set(climbed)) == 3, "prices of other options are not nearly right"
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_clusters_of_neighbours_are_few_and_alike(seed: int) -> None:
+    """Twelve owners in a row, who reach the next on either side: three clusters of four, the first in one piece."""
+    problem = random_problem(seed, replace(MEDIUM, owners=12, origins=12))
+    demand = replace(problem.demand, origin_owner=np.arange(12), entrants=np.ones_like(problem.demand.entrants))
+    problem = replace(problem, demand=demand)
+    near = np.eye(12, k=1) + np.eye(12, k=-1)
+    cells = demand.entrants.sum() / 12
+    found = clusters(problem, near, int(4 * cells), np.random.default_rng(seed))
+    assert sorted(np.concatenate(found)) == list(range(12))
+    assert [len(one) for one in found] == [4, 4, 4]
+    assert np.ptp(found[0]) == 3
+    again = clusters(problem, near, int(4 * cells), np.random.default_rng(seed + 100))
+    assert [list(one) for one in again] != [list(one) for one in found]
+    assert len(clusters(problem, near, 10**9, np.random.default_rng(seed))) == 1
 
 
 @pytest.mark.parametrize("seed", range(1, 5))

@@ -123,9 +123,9 @@ def test_room_filled_to_its_levels_is_enough_in_every_later_period(seed: int) ->
 def test_a_level_holds_no_more_than_its_room() -> None:
     """4 places, 2 of them for those who stay: they would pay more to have all."""
     everybody, some = np.array([4.0, 4.0]), np.zeros((2, 1))
-    cells = period.Cells(*np.zeros((2, 2), np.int64), everybody, np.ones(2), np.array([0, 1]), np.zeros(2, np.int64), some)
+    cells = period.Cells(*np.zeros((2, 2), np.int64), everybody, np.ones(2), np.array([0, 1]), np.zeros(2, np.int64), some, np.zeros(2))
     pool, cost = np.array([[0, 1], [0, 1]], np.int32), np.array([[1.0, 50.0], [1.0, 100.0]], np.float32)
-    ways = period.Ways(pool, cost, np.ones(2))
+    ways = period.Ways(pool, cost, cost)
     nothing = np.zeros((1, 1))
     asked = period.Asked(np.zeros(1), np.zeros(1), nothing, np.zeros(1), np.zeros(1), *np.zeros((2, 0), np.int64))
     room = period.Room(np.array([[4.0], [2.0]]), np.array([[4.0], [2.0]]))
@@ -136,8 +136,13 @@ def test_a_level_holds_no_more_than_its_room() -> None:
     np.testing.assert_allclose(one._cheapest(pool, cost, everybody, period.Room(some, some)), [[0.0, 4.0], [0.0, 4.0]])
 
 
-def one_period(pool: list[list[int]], out_pool: list[list[int]], group: list[int], needed: list[float], places: list[float]) -> Period:
-    """One pupil in each cell; arcs to new places (half of a unit counts for displacement) and to OUTSIDE pools; waiting last."""
+def one_period(
+    pool: list[list[int]], out_pool: list[list[int]], group: list[int], needed: list[float], places: list[float], *, paid: float = 0.0
+) -> Period:
+    """One pupil in each cell; arcs to new places (half of a unit counts for displacement) and to OUTSIDE pools; waiting last.
+
+    Where being outside is ``paid`` for, the others are no new places and count for nothing.
+    """
     cells, pools, wait = len(group), len(places), 100.0
 
     def ways(to: list[list[int]], most: int, cost: float) -> period.Ways:
@@ -145,14 +150,13 @@ def one_period(pool: list[list[int]], out_pool: list[list[int]], group: list[int
         each = np.full((cells, most + 1), wait, np.float32)
         for n, some in enumerate(to):
             target[n, : len(some)], each[n, : len(some)] = some, cost
-        return period.Ways(target, each, each.min(axis=1).astype(float))
+        return period.Ways(target, each, each)
 
-    others, outside = ways(pool, period.NEAREST, 1.0), ways(out_pool, period.OUTSIDE_NEAREST, 2.0)
+    others, outside = ways(pool, period.NEAREST, 1.0), ways(out_pool, period.OUTSIDE_NEAREST, 2.0 - paid)
     everybody = np.ones(cells)
-    who = period.Cells(
-        np.arange(cells), np.zeros(cells, np.int64), everybody, everybody, np.zeros(cells, np.int64), np.array(group), np.zeros((cells, 0))
-    )
-    share = np.where(others.pool < pools, 0.5, 0.0)
+    zeros, later = np.zeros(cells, np.int64), np.zeros((cells, 0))
+    who = period.Cells(np.arange(cells), zeros, everybody, everybody, zeros, np.array(group), later, np.full(cells, paid))
+    share = np.where((others.pool < pools) & (paid == 0), 0.5, 0.0)
     blank, room = np.zeros(len(needed)), np.array([places])
     asked = period.Asked(np.array(needed), blank, np.zeros((len(needed), 0)), blank, blank, *np.zeros((2, 0), np.int64))
     return Period(0, who, outside, others, share, period.Room(room, room), np.zeros(pools), asked)
@@ -175,6 +179,12 @@ def test_a_new_place_is_given_up_where_it_sends_its_family_to_room_that_another_
     assert outside_use(flows, 3, [0, 2]) == pytest.approx([1.0, 1.0, 0.0], abs=1e-6)
 
 
+def test_nobody_is_outside_only_because_prices_pay_for_it() -> None:
+    """One of two is asked for; at 1.5 paid both would be there, the second dearer by 1 than elsewhere."""
+    flows = one_period([[1], [1]], [[0], [0]], [0, 0], [1.0], [2.0, 2.0], paid=1.5).solve()
+    assert sum(outside_use(flows, 2, [0])) == pytest.approx(1.0, abs=1e-6)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_displacement_is_kept_when_cells_look_at_one_arc(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which is then where known flows have them."""
@@ -188,6 +198,31 @@ def test_displacement_is_kept_when_cells_look_at_one_arc(seed: int, monkeypatch:
     rows = ground.core.displacement_row[ground.core.displacement_row >= 0]
     short = ground.arrays.row_lower[rows] - (ground.by_row @ plan.x + plan.use)[rows]
     assert np.maximum(0.0, short).max() < 1e-4
+
+
+def test_arcs_much_dearer_than_the_cheapest_are_left_out_but_for_the_first() -> None:
+    """Pool 9 is no pool: waiting, which is always a way."""
+    pool = np.array([[5, 1, 2, 3, 9], [1, 2, 3, 4, 9]], np.int32)
+    cost = np.array([[80.0, 10.0, 20.0, 60.0, 100.0], [10.0, 30.0, 40.0, 50.0, 90.0]], np.float32)
+    few = period.Ways(pool, cost, cost).within(np.array([15.0, 25.0]), np.array([1, 3]))
+    np.testing.assert_array_equal(few.pool, [[5, 1, 2, 9, 9], [1, 2, 3, 9, 9]])
+    np.testing.assert_array_equal(few.cost, [[80.0, 10.0, 20.0, 100.0, 100.0], [10.0, 30.0, 40.0, 90.0, 90.0]])
+    np.testing.assert_array_equal(few.priced, few.cost)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_known_ways_outside_are_looked_at_however_dear(seed: int) -> None:
+    problem, known = full_outside(seed)
+    prices = ascend(problem, make_blocks(problem, 100), steps=50, first_step=0.6).prices
+    problem = replace(problem, pools=replace(problem.pools, unit_cost=problem.pools.unit_cost + 1e6 * (problem.pools.role == OUTSIDE)))
+    years, ways = yearly._Years(problem, prices), yearly._KnownPools(problem, known)
+    places = problem.pools.capacity
+    stand = yearly._Stand(places, places, problem.displacement.floor, np.zeros(problem.demand.entrants.shape[:2]))
+    some = years.period(0, stand, np.ones(len(problem.owners), np.bool_), period.Room(*np.full((2, 1, len(places)), 9.0)), ways)
+    first = ways.of(some.cells.z, some.cells.c, 0)
+    cells, place = np.nonzero(first >= 0)
+    assert len(cells)
+    assert (some.outside.pool[cells] == first[cells, place][:, None]).any(axis=1).all()
 
 
 def test_known_pools_come_first_at_their_own_cost() -> None:

@@ -43,13 +43,14 @@ PLAN_ARCS, ROUGH_ARCS = 160_000_000, 50_000_000
 STEPS, FINER_STEPS = 400, 150
 """Price steps on rough zones, and then on finer ones."""
 HELD_STEPS, ALL_STEPS = 150, 40
-"""Price steps for flows of held options on zones, and at the end of every climb on all arcs."""
+"""Price steps for what held options promise on zones, and at the end of every climb to all arcs."""
 LARGE_STEP, SMALL_STEP, LEAST_STEP = 0.6, 0.3, 0.05
 RAISING, LAST, MENDING = 0.35, 0.15, 0.5
 """Shares of the time for raising the bound by packages, for the flows on all arcs, and at most, beyond the time, for mending those."""
 PRICE_BLOCKS = 1_000
-BLOCK_CELLS, SAMPLING = 220_000, 3.0
-"""Most cells of a block of owners whose flows are found together; most cells that a sample's flows guide for each of its own."""
+BLOCK_CELLS, SAMPLE_CELLS, SAMPLING = 1_100_000, 260_000, 4.0
+"""Most cells of a block of owners whose flows are found together, and of a sample that is solved whole; most cells that a sample's
+flows guide for each of its own."""
 GOOD_FLOWS = 0.005
 """Gap of held options from which their flows are filled by linear programmes as well."""
 ROW_DUST = 1e-4
@@ -109,6 +110,16 @@ class _Zones:
         climb = ascend(problem, blocks, steps=steps, fixed=fixed, begin=begin, first_step=step, stop=stop)
         return replace(climb, responses=())
 
+    def climbed_to_all(self, begin: Prices | None, fixed: Decisions | None, *, anew: bool) -> Ascent:
+        """Better prices on finer zones, then on all arcs; where they are sought ``anew``, on rough zones before."""
+        problem, ground, rougher = self.search.problem, self.ground.problem, self.rough is not self.coarse
+        climb: Prices | Ascent | None = begin
+        step = LARGE_STEP if begin is None else SMALL_STEP
+        if rougher and anew:
+            climb, step = self.climbed(self.rough.problem, STEPS, step, climb, fixed), LEAST_STEP
+        climb = self.climbed(ground, FINER_STEPS if rougher else STEPS, step, climb, fixed)
+        return climb if ground is problem else self.climbed(problem, ALL_STEPS, LEAST_STEP, climb, fixed)
+
     @cached_property
     def rough(self) -> Zoned:
         """The zones on which prices begin."""
@@ -121,15 +132,15 @@ class _Zones:
 
         Those of many cells in blocks, guided by flows of ever smaller samples.
         """
-        times = max(1.0, _cells(problem) / BLOCK_CELLS)
-        depth = int(np.ceil(np.log(times) / np.log(SAMPLING)))
+        count, times = int(np.ceil(_cells(problem) / BLOCK_CELLS)), max(1.0, _cells(problem) / SAMPLE_CELLS)
+        depth = int(np.ceil(np.log(times) / np.log(SAMPLING))) if count > 1 else 0
         known = self.known if problem is self.ground.problem else self.known_flows
         near, coarser = nearness(problem), None
         for level in range(depth, -1, -1):
             random = np.random.default_rng((self.search.budget.seed, level))
             part = sampled(problem, times ** (level / depth), random) if level else problem
             # not cut where the smaller sample was
-            guide = None if coarser is None else Guide(*coarser, _blocks(part, near, random))
+            guide = None if coarser is None else Guide(*coarser, _blocks(part, near, count, random))
             stop = self.search.budget.interrupted
             flows = flows_by_year(part, decisions, prices, *known[:1], guide=guide, may_be_short=level > 0, run=self.run, stop=stop)
             if flows is None:
@@ -200,17 +211,9 @@ def decompose_large(
 def _bound(search: Search, zones: _Zones, fixed: Decisions | None, start: Solution | None) -> tuple[Prices, Decisions | None]:
     """Good prices, what they prove on all arcs, and the options that they favour."""
     problem = search.problem
-    begin: Prices | Ascent | None = None if start is None else start.prices
-    rougher = _zone_size(problem, ROUGH_ARCS) > _zone_size(problem, PLAN_ARCS)
-    steps, step = (FINER_STEPS if rougher else STEPS), SMALL_STEP
-    if begin is None and rougher:
-        begin, step = zones.climbed(zones.rough.problem, STEPS, LARGE_STEP, None, fixed), LEAST_STEP
-    elif begin is None:
-        step = LARGE_STEP
-    climb = zones.climbed(zones.ground.problem, steps, step, begin, fixed)
-    if zones.ground.problem is not problem:
-        climb = zones.climbed(problem, ALL_STEPS, LEAST_STEP, climb, fixed)
-    found = climb.prices
+    # known prices are nearly right, unless they are of other options than those held
+    anew = start is None or (fixed is not None and not _same(fixed, start.decisions))
+    found = zones.climbed_to_all(None if start is None else start.prices, fixed, anew=anew).prices
     value = float(respond(problem, search.blocks, found).value.sum()) * MONEY
     search.lower = search.master.core_dual(found, fixed).core_part + value
     search.note("prices")
@@ -300,8 +303,7 @@ def _planned(zones: _Zones, plan: Standing, prices: Prices, begun: list[Whole]) 
 
 def _flows_on_all_arcs(zones: _Zones, decisions: Decisions, prices: Prices) -> Flows | None:
     """Flows that know every origin's own way, at prices found with these options held; None where none by year keep displacement."""
-    held = zones.climbed(zones.ground.problem, HELD_STEPS, SMALL_STEP, prices, decisions)
-    return _that_displace(zones, decisions, zones.climbed(zones.search.problem, ALL_STEPS, LEAST_STEP, held, decisions).prices)
+    return _that_displace(zones, decisions, zones.climbed_to_all(prices, decisions, anew=True).prices)
 
 
 def _that_displace(zones: _Zones, decisions: Decisions, prices: Prices) -> Flows | None:
@@ -373,10 +375,10 @@ def _in_open_pools(problem: Problem, decisions: Decisions, flows: Flows) -> Flow
     return replace(flows, pool=np.where(closed, len(problem.pools.labels), flows.pool))
 
 
-def _blocks(problem: Problem, near: Floats, random: np.random.Generator) -> Ints:
-    """(L,) block of each owner: neighbours together, cut otherwise at each call."""
+def _blocks(problem: Problem, near: Floats, count: int, random: np.random.Generator) -> Ints:
+    """(L,) which of about ``count`` blocks each owner is in: neighbours together, cut otherwise at each call."""
     block = np.zeros(len(problem.owners), np.int64)
-    for number, owners in enumerate(clusters(problem, near, BLOCK_CELLS, random)):
+    for number, owners in enumerate(clusters(problem, near, int(np.ceil(_cells(problem) / count)), random)):
         block[owners] = number
     return block
 

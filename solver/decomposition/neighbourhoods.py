@@ -231,18 +231,25 @@ def _copies(problem: Problem, owners: Ints) -> Ints:
 
 
 def clusters(problem: Problem, near: Floats, most: int, random: np.random.Generator) -> list[Ints]:
-    """All owners in clusters of neighbours with up to ``most`` cells, cut otherwise at each call."""
-    demand = problem.demand
-    cells = np.bincount(demand.origin_owner, (demand.entrants > 0).sum(axis=(1, 2)), len(problem.owners))
-    left = [int(owner) for owner in random.permutation(_owners(problem))]
-    found = []
-    while left:
-        nearest = [left[0], *_nearest_owners(near[left[0]], np.array(left[1:], np.int64), len(left))]
-        filled_up = int(np.searchsorted(np.cumsum(cells[nearest]), most))
-        cluster = nearest[: max(1, filled_up)]
-        left = [owner for owner in left if owner not in cluster]
-        found.append(_copies(problem, np.array(sorted(cluster))))
-    return found
+    """All owners in clusters of neighbours, as few as have about ``most`` cells each and all alike, cut otherwise at each call."""
+    demand, owners = problem.demand, random.permutation(_owners(problem))
+    of_owner = np.bincount(demand.origin_owner, (demand.entrants > 0).sum(axis=(1, 2)), len(problem.owners))
+    cells = np.array([of_owner[_copies(problem, owners[n : n + 1])].sum() for n in range(len(owners))])
+    size = cells.sum() / max(1, np.ceil(cells.sum() / most))
+    near = near[np.ix_(owners, owners)]
+    left, taken, full, pull = np.ones(len(owners), np.bool_), 0.0, size, np.zeros(len(owners))
+    found: list[list[int]] = [[]]
+    while left.any():
+        owner = int(np.argmax(np.where(left, pull, -1.0)))
+        if found[-1] and taken + cells[owner] / 2 > full:
+            # the next begins beside what is taken
+            found.append([])
+            full, pull = full + size, near[~left].sum(axis=0)
+            continue
+        found[-1].append(owner)
+        pull = near[found[-1]].sum(axis=0)
+        left[owner], taken = False, taken + cells[owner]
+    return [_copies(problem, np.sort(owners[cluster])) for cluster in found]
 
 
 def _groups(ground: Ground, near: Floats, size: int, random: np.random.Generator) -> list[Ints]:

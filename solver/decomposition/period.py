@@ -19,7 +19,7 @@ from solver.backends.network import Network
 from solver.problem import Bools, Floats, Ints
 from solver.result import Flows
 
-NEAREST, OUTSIDE_NEAREST = 16, 30
+NEAREST, OUTSIDE_NEAREST = 24, 30
 """Arcs of a cell that are looked at: its cheapest at the prices, and its cheapest to OUTSIDE pools."""
 UNITS = 1e9
 """Flow is counted in whole parts of a place."""
@@ -56,6 +56,8 @@ class Cells:
     """Owner and family."""
     stay: Floats
     """(cells, later periods) share of the period's users who are still there."""
+    paid: Floats
+    """What the period's displacement pays for a unit outside, at its prices: in the costs of arcs there."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,15 @@ class Ways:
     pool: NDArray[np.int32]
     cost: NDArray[np.float32]
     """What a unit costs there, the period's own prices left out: its room is a limit."""
-    priced: Floats
-    """(cells,) what it costs at the cheapest, with them."""
+    priced: NDArray[np.float32]
+    """What it costs with them, by which arcs are in order, but for those that come first whatever they cost."""
+
+    def within(self, dearer: Floats, kept: Ints) -> Ways:
+        """Only arcs that cost at most ``dearer`` (cells,) than the cheapest at the prices, but for the first ``kept`` (cells,)."""
+        left_out = self.priced > (self.priced.min(axis=1) + dearer)[:, None]
+        left_out &= np.arange(self.pool.shape[1]) >= kept[:, None]
+        own = (self.pool, self.cost, self.priced)
+        return Ways(*(np.where(left_out, column[:, -1:], column) for column in own))
 
 
 @dataclass(frozen=True)
@@ -122,9 +131,12 @@ class Period:
         placed = np.where(self.share > 0, flow[:, OUTSIDE_NEAREST:], 0.0)
         outside, new = self._counted(flow[:, :OUTSIDE_NEAREST].sum(axis=1)), self._counted((self.share * placed).sum(axis=1))
         short = np.maximum(asked.needed, ahead) - outside - new > ENOUGH
+        # more than asked for, since prices pay for it
+        beyond = (outside + new - np.maximum(asked.needed + asked.spare, ahead) > ENOUGH) & (self._counted(cells.paid) > 0)
         # where too few are left without them, new places stand in the way of room outside
         freed = self._counted(cells.amount - placed.sum(axis=1)) < np.maximum(asked.needed + asked.spare, ahead) - new
-        while short.any():
+        while short.any() or beyond.any():
+            beyond[:] = False
             flow, short = self._displaced(np.where(freed[cells.group, None], 0.0, placed), outside, ahead)
             more = short & ~freed if (short & ~freed).any() else self._rivals(short, flow) & ~freed
             if self.may_be_short or not more.any():
@@ -242,8 +254,11 @@ class Period:
         return result
 
     def _outside(self, amount: Floats, most: Floats, wished: Floats) -> Floats:
-        """(cells, n) of ``amount`` (cells,) in OUTSIDE pools, when ``most`` (G,), better ``wished``, go elsewhere, at a known cost."""
-        pool, cost, elsewhere = self.outside.pool, self.outside.cost, self.others.priced
+        """(cells, n) of ``amount`` (cells,) in OUTSIDE pools, when ``most`` (G,), better ``wished``, go elsewhere, at a known cost.
+
+        Displacement limits what goes elsewhere, so that being outside is not paid for.
+        """
+        pool, cost, elsewhere = self.outside.pool, self.outside.cost + self.cells.paid[:, None], self.others.priced.min(axis=1)
         load, group = self.cells.load, self.cells.group
         cells, pools, groups = len(pool), self.room.now.shape[1], len(most)
         gate, sink = cells + self.room.now.size, cells + self.room.now.size + groups

@@ -29,6 +29,9 @@ TINY = 1e-9
 SPARE = 1e-3
 """Share of what displacement asks for that is sought beyond it: later on there is less room."""
 
+DEARER, KEPT = 4_000.0, 4
+"""By how much a year an arc may cost more at the prices than the cheapest of its kind to be looked at; how many are looked at anyway."""
+
 
 def flows_by_year(
     problem: Problem,
@@ -248,10 +251,17 @@ class _Years:
         problem, reach = self.problem, self.reach
         amount = problem.demand.entrants[:, :, v] + stand.waiting
         z, c = np.nonzero((amount > 0) & self.present[:, :, v] & owners[problem.demand.origin_owner, None])
-        cells = Cells(z, c, amount[z, c], problem.demand.use[c, v, v], self.level[c], self.group[z, c], problem.demand.stay[c, v, v + 1 :])
+        stay, owner = problem.demand.stay[c, v], problem.demand.origin_owner[z]
+        paid = stay[:, v] * reach.displacement[owner, problem.demand.class_family[c], v]
+        load = problem.demand.use[c, v, v]
+        cells = Cells(z, c, amount[z, c], load, self.level[c], self.group[z, c], stay[:, v + 1 :], paid)
         some, outside_role = room.full[0] > 0, problem.pools.role == OUTSIDE
-        outside = reach.nearest(z, c, v, OUTSIDE_NEAREST, outside_role & some, None if known is None else known.of(z, c, v))
+        first = np.zeros((len(z), 0), np.int32) if known is None else known.of(z, c, v)
+        outside = reach.nearest(z, c, v, OUTSIDE_NEAREST, outside_role & some, first)
         others = reach.nearest(z, c, v, NEAREST, ~outside_role & some)
+        dearer = DEARER * reach.worth[c, v]
+        outside = outside.within(dearer, (first >= 0).sum(axis=1) + KEPT)
+        others = others.within(dearer, np.full(len(z), KEPT))
         share = self.counts[c[:, None], others.pool]
         return Period(v, cells, outside, others, share, room, self.over_cost[:, v], self._asked(v, stand, owners), self.may_be_short)
 
@@ -280,7 +290,7 @@ class _Reach:
         self.own = np.stack(own, axis=2)
         """(C, P, T) of which for the places of the period itself: its room is a limit, so that they are free of charge."""
         self.bonus = np.einsum("cvt,lct->lcv", demand.stay, prices.displacement[:, demand.class_family, :], optimize=True)
-        self.share = displacement_share(problem)
+        self.displacement, self.share = prices.displacement, displacement_share(problem)
         self.group, self.quota = quota_charges(problem, prices)
         self.journey, unmet = measure_charges(problem, prices)
         self.wait = problem.origin_weight[:, None] * demand.unmet_cost + unmet[:, None]
@@ -310,7 +320,7 @@ class _Reach:
             z, c, v, problem.demand.origin_owner, self.worth, self.unit, self.price, self.own, self.bonus, self.share, self.group,
             self.quota, wanted, first, reach.start, reach.pool, self.journey, pool, cost, priced,
         )  # fmt: skip
-        return Ways(pool, cost, priced.min(axis=1))
+        return Ways(pool, cost, priced)
 
 
 @njit(parallel=True, cache=True)
