@@ -104,9 +104,13 @@ def test_a_zone_reaches_what_any_of_its_origins_does_and_holds_their_flows() -> 
 @pytest.mark.parametrize("seed", range(1, 5))
 @pytest.mark.parametrize("block_cells", [large.BLOCK_CELLS, 1])
 def test_a_plan_made_on_zones_is_one_of_the_problem_itself(seed: int, block_cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With flows of everybody together, and with each owner's apart, guided by zones that are guided by rougher ones."""
+    """With flows of everybody together, and with each owner's apart, guided by samples that are guided by smaller ones."""
     problem = without_floor(random_problem(seed, replace(MEDIUM, origins=18)))
     monkeypatch.setattr(large, "BLOCK_CELLS", block_cells)
+    monkeypatch.setattr(large, "SAMPLE_CELLS", large._cells(problem) // 6)
+    monkeypatch.setattr(large, "LAST_CELLS", 0)
+    cuts, blocks = list[int](), large._blocks
+    monkeypatch.setattr(large, "_blocks", lambda *of: cuts.append(len(np.unique(found := blocks(*of)))) or found)
     monkeypatch.setattr(large, "PLAN_ARCS", problem.arcs // 3)
     monkeypatch.setattr(large, "ROUGH_ARCS", problem.arcs // 6)
     known = solve(problem, BY_PARTS, fixed=no_decisions(problem))
@@ -121,6 +125,7 @@ def test_a_plan_made_on_zones_is_one_of_the_problem_itself(seed: int, block_cell
     assert Ground(problem).upper(plan) == pytest.approx(found.upper / 1e6, rel=1e-6)
     again = solve(problem, BY_PARTS, known_flows=[known.flows], start=replace(found, prices=None))
     assert again.upper <= found.upper * (1 + 1e-6)
+    assert set(cuts) == ({len(problem.owners)} if block_cells == 1 else set())
 
 
 def test_flows_know_those_that_keep_displacement(monkeypatch: pytest.MonkeyPatch) -> None:

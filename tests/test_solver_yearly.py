@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from solver.decomposition.master import no_decisions
 from solver.decomposition.neighbourhoods import Pace, mended
 from solver.decomposition.period import Period
 from solver.decomposition.standing import Ground, Standing
-from solver.decomposition.tasks import run_here
+from solver.decomposition.tasks import Task, run_here
 from solver.decomposition.yearly import Guide, flows_by_year
 from solver.pricing import no_prices
 from solver.problem import OUTSIDE, Bools, Problem
@@ -337,6 +338,25 @@ def test_flows_in_blocks_are_feasible_and_nearly_the_cheapest(seed: int) -> None
     assert short.sum() <= 1e-3 * ground.arrays.row_lower[rows].sum()
     optimum = solve(problem, SolveOptions(gap=1e-6, seconds=60, threads=1), fixed=decisions, known_flows=[known]).upper / 1e6
     assert optimum * (1 - 1e-6) <= ground.upper(plan) <= optimum * 1.05
+
+
+def test_the_last_period_can_be_left_whole() -> None:
+    problem, known = full_outside(1)
+    guide, _ = guided(problem, no_decisions(problem), known)
+    tasks = list[int]()
+
+    def counted(some: Sequence[Task[Flows]]) -> list[Flows]:
+        tasks.append(len(some))
+        return run_here(some)
+
+    prices = ascend(problem, make_blocks(problem, 100), steps=50, first_step=0.6).prices
+    for last_whole, last in ((False, len(problem.owners)), (True, 1)):
+        tasks.clear()
+        how = replace(guide, last_whole=last_whole)
+        flows = flows_by_year(problem, no_decisions(problem), prices, known, guide=how, run=counted)
+        assert flows is not None
+        assert_nobody_lost(problem, flows)
+        assert tasks == [len(problem.owners)] * (len(problem.periods) - 1) + [last]
 
 
 def test_blocks_have_the_room_outside_that_displacement_asks_them_for() -> None:

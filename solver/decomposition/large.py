@@ -48,9 +48,11 @@ LARGE_STEP, SMALL_STEP, LEAST_STEP = 0.6, 0.3, 0.05
 RAISING, LAST, MENDING = 0.35, 0.15, 0.5
 """Shares of the time for raising the bound by packages, for the flows on all arcs, and at most, beyond the time, for mending those."""
 PRICE_BLOCKS = 1_000
-BLOCK_CELLS, SAMPLE_CELLS, SAMPLING = 1_100_000, 260_000, 4.0
+BLOCK_CELLS, SAMPLE_CELLS, SAMPLING = 4_500_000, 260_000, 4.0
 """Most cells of a block of owners whose flows are found together, and of a sample that is solved whole; most cells that a sample's
 flows guide for each of its own."""
+LAST_CELLS = 1_000_000
+"""Most cells of the last period, which stands for all that come after, if it is to be solved whole."""
 GOOD_FLOWS = 0.005
 """Gap of held options from which their flows are filled by linear programmes as well."""
 ROW_DUST = 1e-4
@@ -133,14 +135,15 @@ class _Zones:
         Those of many cells in blocks, guided by flows of ever smaller samples.
         """
         count, times = int(np.ceil(_cells(problem) / BLOCK_CELLS)), max(1.0, _cells(problem) / SAMPLE_CELLS)
-        depth = int(np.ceil(np.log(times) / np.log(SAMPLING))) if count > 1 else 0
+        depth = max(1, int(np.ceil(np.log(times) / np.log(SAMPLING)))) if count > 1 else 0
         known = self.known if problem is self.ground.problem else self.known_flows
         near, coarser = nearness(problem), None
         for level in range(depth, -1, -1):
             random = np.random.default_rng((self.search.budget.seed, level))
             part = sampled(problem, times ** (level / depth), random) if level else problem
             # not cut where the smaller sample was
-            guide = None if coarser is None else Guide(*coarser, _blocks(part, near, count, random))
+            last_whole = level == 0 and int((problem.demand.entrants[:, :, -1] > 0).sum()) <= LAST_CELLS
+            guide = None if coarser is None else Guide(*coarser, _blocks(part, near, count, random), last_whole)
             stop = self.search.budget.interrupted
             flows = flows_by_year(part, decisions, prices, *known[:1], guide=guide, may_be_short=level > 0, run=self.run, stop=stop)
             if flows is None:

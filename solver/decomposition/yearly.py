@@ -64,7 +64,10 @@ def flows_by_year(
             return None
         room = _room(problem, stand, later, v)
         needed = stand.needed[:, :, v].ravel()
-        parts = [(np.ones(len(problem.owners), np.bool_), room)] if guide is None else _shares(years, room, guide, known, v, needed)
+        if guide is None or (guide.last_whole and v == periods - 1):
+            parts = [(np.ones(len(problem.owners), np.bool_), room)]
+        else:
+            parts = list(_shares(years, room, guide, known, v, needed))
         flows = _joined(run([years.period(v, stand, owners, own, before) for owners, own in parts]))
         found.append(flows)
         stand = stand.after(problem, years.reach.share, flows)
@@ -84,6 +87,8 @@ class Guide:
     flows: Flows
     block: Ints
     """(L,) of each owner."""
+    last_whole: bool = False
+    """Whether the last period, which stands for all that come after, is not cut."""
 
 
 def _shares(years: _Years, room: Room, guide: Guide, known: Flows | None, v: int, needed: Floats) -> Iterator[tuple[Bools, Room]]:
