@@ -201,6 +201,21 @@ def test_displacement_is_kept_when_cells_look_at_one_arc(seed: int, monkeypatch:
     assert np.maximum(0.0, short).max() < 1e-4
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_plan_is_short_from_what_would_not_settle(seed: int) -> None:
+    """Else it would be mended for what is not wrong, or taken for whole and then refused."""
+    problem, known = full_outside(seed)
+    ground, nothing = Ground(problem), no_decisions(problem)
+    plan = ground.settled(nothing, known, LIMITS)
+    assert plan is not None
+    spare = ground.by_row @ plan.x + plan.use - ground.arrays.row_lower
+    for missing, is_short in ((9e-6 + 5e-8, False), (9e-6 + 3e-7, True)):
+        floor = problem.displacement.floor + np.where(problem.displacement.floor > 0, spare[ground.core.displacement_row] + missing, 0.0)
+        higher = Ground(replace(problem, displacement=replace(problem.displacement, floor=floor)))
+        assert (len(higher.short(plan)) > 0) == is_short
+        assert (higher.settled(nothing, known, LIMITS) is None) == is_short
+
+
 def test_arcs_much_dearer_than_the_cheapest_are_left_out_but_for_the_first() -> None:
     """Pool 9 is no pool: waiting, which is always a way."""
     pool = np.array([[5, 1, 2, 3, 9], [1, 2, 3, 4, 9]], np.int32)

@@ -23,6 +23,8 @@ from solver.result import Decisions, Flows
 
 ROW_DUST = np.array([[1e-6], [3e-6], [9e-6]])
 """Breach of a row that flows known to a millionth of a unit may bring along; the larger ones only after many parts were solved in turn."""
+HIGHS_DUST = 1e-7
+"""By how much HiGHS takes a row for kept."""
 BREACH = 100.0
 """Cost, in millions, of one user whom displacement asks for in vain: no plan is left so."""
 MONEY_COLUMNS = ("payment", "carried", "returned", "transfer")
@@ -62,9 +64,9 @@ class Ground:
         return float(max(rows.max(initial=0.0), columns.max(initial=0.0)))
 
     def short(self, plan: Standing) -> Ints:
-        """Rows of displacement that have less than they ask for."""
+        """Rows of displacement that have less than they ask for, by more than what HiGHS calls kept."""
         rows = self.core.displacement_row[self.core.displacement_row >= 0]
-        found: Ints = rows[(self.by_row[rows] @ plan.x + plan.use[rows]) < self.arrays.row_lower[rows] - ROW_DUST.max()]
+        found: Ints = rows[(self.by_row[rows] @ plan.x + plan.use[rows]) < self.arrays.row_lower[rows] - ROW_DUST.max() - HIGHS_DUST]
         return found
 
     def standing(self, x: Floats, flows: Flows, flow_cost: float | None = None) -> Standing:
