@@ -48,7 +48,7 @@ LARGE_STEP, SMALL_STEP, LEAST_STEP = 0.6, 0.3, 0.05
 RAISING, LAST, MENDING = 0.35, 0.15, 0.5
 """Shares of the time for raising the bound by packages, for the flows on all arcs, and at most, beyond the time, for mending those."""
 PRICE_BLOCKS = 1_000
-BLOCK_CELLS, SAMPLE_CELLS, SAMPLING = 4_500_000, 260_000, 4.0
+BLOCK_CELLS, SAMPLE_CELLS, SAMPLING = 1_100_000, 260_000, 4.0
 """Most cells of a block of owners whose flows are found together, and of a sample that is solved whole; most cells that a sample's
 flows guide for each of its own."""
 LAST_CELLS = 1_000_000
